@@ -1,0 +1,219 @@
+/*
+ * hostile - every field of every structure of a small image, one after the
+ * other, set to every kind of wrong number, and everything read each time.
+ *
+ *	hostile [-l] IMAGE	(-l: only the header and the log)
+ *
+ * The numbers: 0, all ones, first bit, last bit, +1, -1, random; where the
+ * field is an address also addresses of every zone, of the structure itself,
+ * of the root, of absent volumes and beyond the end; where it is a length or a
+ * count also the limits and one beyond.  Nodes, headers and log records once
+ * with the CRC as it was and once with a right one, so that nothing is saved by
+ * the CRC test.  No process a case: the image lies in memory, is patched there
+ * and opened anew.  A case that takes longer than 20 seconds is a hang.
+ */
+#include <signal.h>
+
+#include "places.h"
+
+enum { LIMIT_SECONDS = 20 };
+
+static unsigned long cases, unopened;
+static char now[256];		/* the case, for the report of a crash */
+
+/* -------------------------------------------------------------------- a case */
+
+static void
+hang(int sig)
+{
+	(void)sig;
+	/* abort is looked at by the sanitizer: it shows where we are */
+	(void)!write(2, "hostile: hangs: ", 16);
+	(void)!write(2, now, strlen(now));
+	(void)!write(2, "\n", 1);
+	abort();
+}
+
+static void
+try(const struct place *p)
+{
+	const char *path = image_path;
+	struct hm_error err = { 0 };
+	struct hm_fs *fs;
+
+	cases++;
+	alarm(LIMIT_SECONDS);
+	fs = hm_open(&path, 1, NULL, &err);
+	if (fs) {
+		/* The log is long: only when it, or what rules it, is wrong. */
+		exercise(fs, p->what);
+		hm_close(fs);
+	} else {
+		unopened++;
+		if (err.code == HM_OK || !err.text[0]) {
+			fprintf(stderr, "hostile: not opened, not a word: %s\n",
+			    now);
+			abort();
+		}
+	}
+	alarm(0);
+}
+
+/* Set size bytes at off of the structure to `value`, read, put back. */
+static void
+wrong(const struct place *p, const struct hm_field *f, unsigned item,
+    const void *value, size_t size)
+{
+	static uint8_t whole[HM_BUFSIZE], was[64];
+	uint64_t byte = p->byte + f->offset + item * f->size;
+	size_t n = p->whole + sizeof(whole) <= image_size ? sizeof(whole) :
+	    (size_t)(image_size - p->whole);
+	uint64_t shown = 0;
+
+	memcpy(&shown, value, size < 8 ? size : 8);
+	get(was, size, byte);
+	if (memcmp(was, value, size) == 0)
+		return;
+	get(whole, n, p->whole);
+	for (int right = 0; right <= (p->crc != CRC_NO); right++) {
+		snprintf(now, sizeof(now), "%s 0x%016llx .%s[%u] = 0x%llx%s",
+		    p->type->name, (unsigned long long)p->addr, f->name, item,
+		    (unsigned long long)shown, right ? ", CRC made right" : "");
+		put(value, size, byte);
+		if (right)
+			fix_crc(p);
+		try(p);
+		put(whole, n, p->whole);
+		put(was, size, byte);
+	}
+}
+
+static uint64_t
+any_number(void)
+{
+	static uint64_t x = UINT64_C(0x9E3779B97F4A7C15);
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return x;
+}
+
+static void
+number(const struct place *p, const struct hm_field *f, unsigned item)
+{
+	uint64_t top = UINT64_C(1) << (f->size * 8 - 1), v = 0;
+	uint64_t set[40];
+	size_t n = 0;
+
+	get(&v, f->size, p->byte + f->offset + item * f->size);
+	set[n++] = 0;
+	set[n++] = UINT64_MAX;
+	set[n++] = v ^ 1;
+	set[n++] = v ^ top;
+	set[n++] = v + 1;
+	set[n++] = v - 1;
+	set[n++] = any_number();
+	if (f->show == HM_SHOW_ADDR && f->size == 8) {
+		set[n++] = p->addr;
+		set[n++] = p->addr & ~UINT64_C(4095);
+		set[n++] = root_addr;
+		set[n++] = hm_addr(8, 0, buf_size - 2048);
+		set[n++] = hm_addr(9, 0, buf_size - 16);
+		set[n++] = hm_addr(10, 0, buf_size);
+		set[n++] = hm_addr(11, 200, 0);
+		set[n++] = hm_addr(3, 0, 0);
+		set[n++] = hm_addr(2, 0, 0);
+		set[n++] = hm_addr(4, 0, 0);
+		set[n++] = hm_addr(5, 0, 4096);
+		set[n++] = hm_addr(15, 0, 4096);
+	}
+	if (f->size == 4 || f->show == HM_SHOW_DEC) {
+		static const uint64_t limits[] = { 1, 7, 8, 16, 62, 63, 64,
+		    255, 16384, 65536, 65537, UINT64_C(0x7FFFFFFF),
+		    UINT64_C(0x80000000), UINT64_C(0xFFFFFFF8) };
+
+		for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
+			set[n++] = limits[i];
+	}
+	for (size_t i = 0; i < n; i++)
+		wrong(p, f, item, &set[i], f->size);
+}
+
+static void
+fields(const struct place *p)
+{
+	for (unsigned i = 0; i < p->type->nfields; i++) {
+		const struct hm_field *f = &p->type->fields[i];
+		uint8_t text[64];
+
+		switch (f->scalar) {
+		case HM_struct:
+			/* Elements have places of their own. */
+			for (unsigned k = 0; f->sub && k < f->count &&
+			    strcmp(p->type->name, "node") != 0; k++) {
+				struct place sub = *p;
+
+				sub.type = f->sub;
+				sub.byte += f->offset + k * f->size;
+				sub.addr += f->offset + k * f->size;
+				if (k == 3)
+					sub.what |= DO_FIFO;
+				if (k > 4)
+					sub.what = DO_MAPS | DO_PRINT;
+				fields(&sub);
+			}
+			break;
+		case HM_uuid:
+		case HM_chr:
+			for (int c = 0; c < 3; c++) {
+				size_t len = f->size * f->count;
+
+				if (len > sizeof(text))
+					len = sizeof(text);
+				for (size_t k = 0; k < len; k++)
+					text[k] = c == 0 ? 0 : c == 1 ? 255 :
+					    (uint8_t)any_number();
+				wrong(p, f, 0, text, len);
+			}
+			break;
+		default:
+			for (unsigned k = 0; k < f->count && k < 3; k++) {
+				struct place log = *p;
+
+				if (strcmp(f->name, "vol0_undo_array") == 0)
+					log.what = DO_FIFO | DO_PRINT;
+				number(&log, f, k);
+			}
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	bool log_only = argc == 3 && strcmp(argv[1], "-l") == 0;
+
+	if (argc != 2 + log_only) {
+		fprintf(stderr, "usage: hostile [-l] IMAGE\n");
+		return 2;
+	}
+	signal(SIGALRM, hang);
+	load(argv[argc - 1]);
+	collect(log_only);
+	for (size_t i = 0; i < nplaces; i++) {
+		unsigned long before = cases;
+
+		fields(&places[i]);
+		if (i == 0 || i + 1 == nplaces || i % 100 == 0) {
+			printf("%zu of %zu: %s 0x%016llx: %lu cases\n", i + 1,
+			    nplaces, places[i].type->name,
+			    (unsigned long long)places[i].addr,
+			    cases - before);
+			fflush(stdout);
+		}
+	}
+	printf("%lu wrong numbers in %zu structures, %lu not opened\n", cases,
+	    nplaces, unopened);
+	return 0;
+}
