@@ -781,8 +781,8 @@ date_possible(uint64_t year, unsigned month, unsigned mday)
 	};
 	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 
-	/* 2^64 microseconds end in the year 586512. */
-	if (year < 1970 || year > 586511 || month < 1 || month > 12)
+	/* 2^64 microseconds end in the year 586524. */
+	if (year < 1970 || year > 586523 || month < 1 || month > 12)
 		return false;
 	return mday >= 1 &&
 	    mday <= days[month - 1] + (month == 2 && leap ? 1U : 0U);
