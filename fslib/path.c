@@ -343,7 +343,7 @@ hm_address_parse(struct hm_fs *fs, const char *text, uint64_t *addr)
 	    quoted, valid_addresses);
 }
 
-/* ------------------------------------------------------------ sets of places */
+/* ----------------------------------------------------------- sets of places */
 
 void
 hm_places_free(struct hm_places *p)
@@ -621,7 +621,7 @@ take_step(struct hm_fs *fs, const struct hm_place *from, const struct step *st,
 	return rc < 0 ? rc : add_items(fs, &p, f, *st, set);
 }
 
-/* --------------------------------------------------------------------- paths */
+/* -------------------------------------------------------------------- paths */
 
 /* How much of a path is its first word; names with a dot are one. */
 static size_t

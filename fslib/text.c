@@ -155,6 +155,12 @@ key_of_whole(uint32_t crc)
 	return (int64_t)(key == 0 ? upper_one : key);
 }
 
+static bool
+separates(uint8_t c)
+{
+	return c == '.' || c == '-' || c == '_' || c == '~';
+}
+
 /* The upper half sums the pieces between separators, so that names that sort
  * near each other lie near each other. */
 static int64_t
@@ -165,7 +171,7 @@ key_of_pieces(uint32_t crc, const uint8_t *name, size_t len)
 	uint64_t key;
 
 	for (size_t i = 0; i <= len; i++) {
-		if (i < len && (name[i] == 0 || strchr(".-_~", name[i]) == NULL))
+		if (i < len && !separates(name[i]))
 			continue;
 		if (i > beg)
 			sum += hm_crc(HM_CRC32, name + beg, i - beg);

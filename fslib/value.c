@@ -130,7 +130,7 @@ enum base { DECIMAL, HEX, OCTAL };
 static const struct kind {
 	const char *what;	/* what an error calls it */
 	enum base base;		/* of the plain form */
-	bool bare;		/* 16 bare digits are hex, as pasted from mails */
+	bool bare;		/* 16 bare digits are hex, as in mails */
 	bool flags;		/* names are bits that may be joined */
 	const struct name *names;
 } kinds[] = {

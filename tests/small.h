@@ -21,8 +21,8 @@
 
 enum {
 	SMALL_BUF_BEG = 0x88000,
-	SMALL_BLOCKS = 9,	/* layer 1, layer 2, 2 undo, B-Tree, meta, large,
-				 * small, free */
+	SMALL_BLOCKS = 9,	/* layer 1, layer 2, 2 undo, B-Tree, meta,
+				 * large, small, free */
 };
 #define SMALL_ROOT	Z(8, BB(4))
 #define SMALL_LEAF	Z(8, BB(4) + HM_NODE_SIZE)

@@ -76,7 +76,7 @@ a_crc_continued_in_pieces_equals_the_crc_of_the_whole(void **state)
 	    hm_crc(HM_CRC32, "1234", 4)), 0xCBF43926);
 }
 
-/* --------------------------------------------------------- freemap, blockmap */
+/* -------------------------------------------------------- freemap, blockmap */
 
 static void
 freemap_entries_have_the_crcs_of_the_format_document(void **state)
@@ -85,9 +85,12 @@ freemap_entries_have_the_crcs_of_the_format_document(void **state)
 		struct hm_layer2 e;
 		uint32_t crc32, crc32c;
 	} l2[] = {
-		{ { .zone = 0, .bytes_free = 8388608 }, 0x40565E24, 0xD0A34FA4 },
-		{ { .zone = 4, .append_off = 8388608 }, 0x6663E9C8, 0xF2AF524B },
-		{ { .zone = 3, .append_off = 8388608 }, 0x12FB0047, 0x64FA7EDB },
+		{ { .zone = 0, .bytes_free = 8388608 },
+		    0x40565E24, 0xD0A34FA4 },
+		{ { .zone = 4, .append_off = 8388608 },
+		    0x6663E9C8, 0xF2AF524B },
+		{ { .zone = 3, .append_off = 8388608 },
+		    0x12FB0047, 0x64FA7EDB },
 		{ { .zone = 15, .append_off = 8388608 },
 		    0x17F14DC6, 0x2F5FF96A },
 		{ { .zone = 8, .append_off = 4096, .bytes_free = 8384512 },
@@ -159,7 +162,7 @@ blockmap_entries_have_the_crcs_of_the_format_document(void **state)
 	}
 }
 
-/* ---------------------------------------------------------- the worked example */
+/* ------------------------------------------------------- the worked example */
 
 static const hm_uuid demo_fsid = { {
 	0xF5, 0x89, 0x59, 0x2B, 0xC9, 0xD3, 0x45, 0x6E,

@@ -96,10 +96,10 @@ every_field_says_what_it_is(void **state)
 
 			assert_true(f->doc[0] != '\0');
 			assert_true(f->scalar != HM_struct || f->sub != NULL);
-			assert_true(f->to == NULL || strcmp(f->to, "ANY") == 0 ||
-			    hm_type_named(f->to) != NULL);
-			assert_true((f->to != NULL) ==
-			    (f->scalar != HM_struct && f->show == HM_SHOW_ADDR));
+			assert_int_equal(f->to != NULL, f->scalar != HM_struct &&
+			    f->show == HM_SHOW_ADDR);
+			if (f->to != NULL && strcmp(f->to, "ANY") != 0)
+				assert_non_null(hm_type_named(f->to));
 		}
 	}
 }
@@ -186,7 +186,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
-		    every_byte_of_every_structure_is_covered_by_exactly_one_row),
+		every_byte_of_every_structure_is_covered_by_exactly_one_row),
 		cmocka_unit_test(a_byte_leads_to_its_field_and_item),
 		cmocka_unit_test(fields_come_in_the_order_of_their_offsets),
 		cmocka_unit_test(types_and_fields_are_found_by_name),

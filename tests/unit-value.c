@@ -428,8 +428,8 @@ text_is_padded_with_zeros_and_must_fit(void **state)
 	(void)state;
 	memset(item, 'x', sizeof(item));
 	assert_int_equal(hm_field_parse(NULL, f, "a\\x0ab", item), HM_OK);
-	assert_memory_equal(item, "a\nb\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0x",
-	    25);
+	assert_memory_equal(item, "a\nb\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	    "\0\0\0x", 25);
 	hm_field_format(f, item, false, buf, sizeof(buf));
 	assert_string_equal(buf, "a\\x0ab");
 	assert_int_equal(hm_field_parse(NULL, f, "123456789012345678901234",
@@ -525,7 +525,8 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_printed_of_any_field_can_be_typed_back),
+		cmocka_unit_test(
+		    what_is_printed_of_any_field_can_be_typed_back),
 		cmocka_unit_test(
 		    every_name_is_read_as_its_value_and_shown_for_it),
 		cmocka_unit_test(numbers_are_shown_as_the_tables_promise),
