@@ -1,0 +1,310 @@
+/*
+ * path-of.c - from an object to a path that leads to it.
+ *
+ * Directories say in their inode which directory they are in; other objects
+ * give a hint that may be stale.  Where the hint fails all directory entries
+ * of the tree are looked at: slow, but only then.
+ *
+ * What always holds: at most 4096 directories are gone up, so loops end.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "names.h"
+
+enum { ROOT = 1, DEPTH_MAX = 4096 };
+
+/* Transactions [beg, end) in which something is there; end 0: still is. */
+struct life {
+	uint64_t beg, end;
+};
+
+/* The entry that was found for an object. */
+struct link {
+	bool found;
+	unsigned pfs;		/* of the directory */
+	uint64_t dir;
+	uint64_t tid;		/* seen at this one */
+	uint8_t *name;
+	size_t len;
+};
+
+/* What is looked for. */
+struct quest {
+	struct hm_fs *fs;
+	unsigned pfs;
+	uint64_t obj_id;
+	uint64_t tid;		/* wanted */
+	struct life life;	/* of the object */
+	struct link best;
+};
+
+/* The last TID at which both are there; 0 if they never met. */
+static uint64_t
+last_common(struct life a, struct life b)
+{
+	uint64_t beg = a.beg > b.beg ? a.beg : b.beg;
+	uint64_t end = a.end == 0 ? b.end : b.end == 0 ? a.end :
+	    a.end < b.end ? a.end : b.end;
+
+	if (end == 0)
+		return HM_MAXTID;
+	return end > beg ? end - 1 : 0;
+}
+
+/* From the first version of its inode to the end of the last.  Without inode:
+ * always. */
+static int
+life_of(struct quest *q)
+{
+	struct hm_range_of of = { .lo = (uint32_t)q->pfs << 16 | HM_LO_INODE,
+	    .obj_id = (int64_t)q->obj_id, .rec_type = HM_REC_INODE,
+	    .all = true };
+	const struct hm_leaf *e;
+	struct hm_range range;
+	bool any = false;
+	uint64_t node;
+	int idx, r;
+
+	q->life = (struct life){ 0, 0 };
+	r = hm_range_open(&range, q->fs, NULL, &of);
+	if (r < 0)
+		return r;
+	while ((r = hm_range_next(&range, &e, &node, &idx)) == 1) {
+		if (!any || e->create_tid < q->life.beg)
+			q->life.beg = e->create_tid;
+		if (!any || e->delete_tid == 0 || (q->life.end != 0 &&
+		    e->delete_tid > q->life.end))
+			q->life.end = e->delete_tid;
+		any = true;
+	}
+	hm_range_close(&range);
+	return r;
+}
+
+/* Is that entry better than the best so far?  One seen at the wanted TID is
+ * best, else the latest. */
+static int
+consider(struct quest *q, unsigned pfs, const struct hm_leaf *e,
+    const uint8_t *name, size_t len)
+{
+	struct life l = { e->create_tid, e->delete_tid };
+	uint64_t tid = last_common(l, q->life);
+	uint8_t *copy;
+
+	if (hm_visible(l.beg, l.end, q->tid) &&
+	    hm_visible(q->life.beg, q->life.end, q->tid))
+		tid = q->tid;
+	if (tid == 0 || (q->best.found && (q->best.tid == q->tid ||
+	    (tid != q->tid && tid <= q->best.tid))))
+		return 0;
+	copy = malloc(len);
+	if (copy == NULL)
+		return hm_fail(q->fs, HM_ENOMEM, 0, "out of memory");
+	memcpy(copy, name, len);
+	free(q->best.name);
+	q->best = (struct link){ .found = true, .pfs = pfs,
+	    .dir = (uint64_t)e->obj_id, .tid = tid, .name = copy, .len = len };
+	return 0;
+}
+
+/* The entries of the directory its inode names. */
+static int
+ask_parent(struct quest *q, uint64_t parent)
+{
+	struct hm_object dir;
+	struct hm_dir_entry e;
+	struct hm_dir *d;
+	int r;
+
+	r = hm_object_get(q->fs, q->pfs, parent, q->tid, &dir);
+	if (r < 0)
+		return r;
+	d = hm_dir_open(q->fs, &dir, true);
+	if (d == NULL)
+		return hm_may_go_on(hm_error(q->fs)->code) ? 0 : HM_ENOMEM;
+	while ((r = hm_dir_next(d, &e)) == 1)
+		if (e.obj_id == q->obj_id && e.pfs == q->pfs) {
+			r = consider(q, q->pfs, &e.elm, e.name, e.len);
+			if (r < 0 || q->best.tid == q->tid)
+				break;
+		}
+	hm_dir_close(d);
+	return r > 0 ? 0 : r;
+}
+
+static int
+ask_element(struct quest *q, const struct hm_leaf *e, uint8_t *scratch)
+{
+	struct hm_dirent head;
+	size_t len;
+
+	if (e->btype != 'R' || e->rec_type != HM_REC_DIRENTRY ||
+	    e->data_len <= (int32_t)sizeof(head) ||
+	    hm_record_read(q->fs, e, scratch, &len) < 0)
+		return 0;
+	memcpy(&head, scratch, sizeof(head));
+	if ((uint64_t)head.obj_id != q->obj_id ||
+	    head.localization >> 16 != q->pfs)
+		return 0;
+	return consider(q, e->localization >> 16, e, scratch + sizeof(head),
+	    len - sizeof(head));
+}
+
+/* All entries there are. */
+static int
+ask_everybody(struct quest *q)
+{
+	uint8_t *scratch = hm_calloc(q->fs, 1, HM_XBUFSIZE);
+	struct hm_walk *w = scratch == NULL ? NULL : hm_walk_open(q->fs, 0);
+	struct hm_visit v;
+	int r = w == NULL ? HM_ENOMEM : 0;
+
+	while (r >= 0 && (r = hm_walk_next(w, &v)) == 1) {
+		int n = v.node->type == 'L' ? hm_node_count(v.node) : 0;
+
+		for (int i = 0; i < n && r >= 0; i++)
+			r = ask_element(q, &v.node->elms[i].leaf, scratch);
+	}
+	hm_walk_close(w);
+	free(scratch);
+	return r;
+}
+
+/* Find an entry for the object: at q->tid, or (any) the one seen last. */
+static int
+find_link(struct quest *q, bool any)
+{
+	struct hm_object o;
+	uint64_t parent;
+	int r;
+
+	r = life_of(q);
+	if (r == 0)
+		r = hm_object_get(q->fs, q->pfs, q->obj_id,
+		    hm_visible(q->life.beg, q->life.end, q->tid) ? q->tid :
+		    q->life.end - 1, &o);
+	if (r < 0)
+		return r;
+	parent = (uint64_t)o.inode.parent_obj_id;
+	if (o.found && parent != 0)
+		r = ask_parent(q, parent);
+	if (r == 0 && (!q->best.found || q->best.tid != q->tid))
+		r = ask_everybody(q);
+	if (r == 0 && (!q->best.found || (!any && q->best.tid != q->tid)))
+		r = hm_fail(q->fs, HM_ENOENT, 0, "no directory entry leads to "
+		    "object 0x%016" PRIx64 " of PFS %u", q->obj_id, q->pfs);
+	return r;
+}
+
+/* -------------------------------------------------------------------- text */
+
+/* Put "/" and the name before the path. */
+static int
+prepend(struct hm_fs *fs, char **path, size_t *len, const struct link *l)
+{
+	char *p = malloc(*len + l->len + 2);
+
+	if (p == NULL)
+		return hm_fail(fs, HM_ENOMEM, 0, "out of memory");
+	p[0] = '/';
+	memcpy(p + 1, l->name, l->len);
+	memcpy(p + 1 + l->len, *path, *len);
+	*len += l->len + 1;
+	p[*len] = '\0';
+	free(*path);
+	*path = p;
+	return 0;
+}
+
+/* Does path with that TID behind it lead to the object? */
+static bool
+leads_to(const struct quest *q, const char *path, size_t len, uint64_t tid)
+{
+	struct hm_object o;
+	char *text;
+	int n, r;
+
+	if (memchr(path, '\0', len) != NULL)
+		return false;
+	n = asprintf(&text, "%s@@0x%016" PRIx64, path, tid);
+	if (n < 0)
+		return false;
+	r = hm_namei(q->fs, text, (size_t)n, false, &o);
+	free(text);
+	return r == 0 && o.pfs == q->pfs && o.obj_id == q->obj_id;
+}
+
+/* The path as it is typed: in front what PFS and what time it belongs to, the
+ * time at the end if that will do. */
+static int
+compose(const struct quest *q, uint64_t tid, const char *path, size_t len,
+    char **out)
+{
+	char *text = malloc(4 * len + 1), view[32] = "-1", pfs[16] = "";
+	bool last = false;
+	int n;
+
+	if (text == NULL)
+		return hm_fail(q->fs, HM_ENOMEM, 0, "out of memory");
+	hm_escape(text, 4 * len + 1, path, len);
+	if (tid != HM_MAXTID)
+		snprintf(view, sizeof(view), "0x%016" PRIx64, tid);
+	if (q->pfs != 0)
+		snprintf(pfs, sizeof(pfs), ":%05u", q->pfs);
+	if (q->pfs == 0 && tid != HM_MAXTID && len > 0)
+		last = leads_to(q, path, len, tid);
+	if (q->pfs == 0 && tid == HM_MAXTID)
+		n = asprintf(out, "%s", len > 0 ? text : "/");
+	else if (last)
+		n = asprintf(out, "%s@@%s", text, view);
+	else
+		n = asprintf(out, "/@@%s%s%s", view, pfs, text);
+	free(text);
+	return n < 0 ? hm_fail(q->fs, HM_ENOMEM, 0, "out of memory") : 0;
+}
+
+/* Go up from the object to a root; q->tid becomes the TID of the view. */
+static int
+climb(struct quest q, uint64_t *tid, char **path, size_t *len)
+{
+	for (unsigned depth = 0; q.obj_id != ROOT; depth++) {
+		int r = find_link(&q, depth == 0);
+
+		if (r == 0 && depth == DEPTH_MAX)
+			r = hm_fail(q.fs, HM_ENOENT, 0, "object 0x%016" PRIx64
+			    " lies in a loop of directories", q.obj_id);
+		if (r == 0)
+			r = prepend(q.fs, path, len, &q.best);
+		free(q.best.name);
+		if (r < 0)
+			return r;
+		q.tid = *tid = q.best.tid;
+		q.obj_id = q.best.dir;
+		q.pfs = q.best.pfs;
+		memset(&q.best, 0, sizeof(q.best));
+	}
+	return 0;
+}
+
+int
+hm_path_of(struct hm_fs *fs, unsigned pfs, uint64_t obj_id, uint64_t tid,
+    char **path)
+{
+	struct quest q = { .fs = fs, .pfs = pfs, .obj_id = obj_id,
+	    .tid = tid };
+	char *raw = calloc(1, 1);
+	size_t len = 0;
+	int r;
+
+	*path = NULL;
+	if (raw == NULL)
+		return hm_fail(fs, HM_ENOMEM, 0, "out of memory");
+	r = climb(q, &tid, &raw, &len);
+	if (r == 0)
+		r = compose(&q, tid, raw, len, path);
+	free(raw);
+	return r;
+}
