@@ -81,10 +81,11 @@ struct hm_shared {
 	struct timeline *line;		/* the FIFO as far as it was indexed, or
 					 * NULL; owned here, made by time.c */
 	bool writable;
+	unsigned generation;		/* grows when the image was written */
 	const volatile sig_atomic_t *interrupt;
 };
 
-struct waiting;
+struct cache;
 struct hm_fs {
 	struct hm_shared *s;
 	bool dup;			/* hm_dup made it: s is not ours */
@@ -93,6 +94,7 @@ struct hm_fs {
 	size_t nfind, cfind;
 	uint64_t seen;			/* E and W ever noted */
 	uint64_t lost;			/* beyond what is kept */
+	struct cache *cache;		/* of small reads (view.c), or NULL */
 };
 
 /* Free the index of the FIFO (time.c); NULL is fine. */
@@ -104,6 +106,9 @@ int view_read(struct hm_fs *fs, unsigned vol, uint64_t byte, void *buf,
     size_t len, unsigned layers);
 /* Re-read what is derived from headers, after the view changed. */
 void view_refresh(struct hm_fs *fs);
+/* The image itself was written (commit): forget what was read of it. */
+void view_image_changed(struct hm_fs *fs);
+void view_cache_free(struct hm_fs *fs);
 
 void *hm_calloc(struct hm_fs *fs, size_t n, size_t size); /* fails with ENOMEM */
 

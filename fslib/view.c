@@ -40,16 +40,110 @@ put_fake_header(const struct vol *v, uint64_t byte, uint8_t *buf, size_t len)
 	}
 }
 
+/* ------------------------------------------------------------- small reads */
+
+/*
+ * Inodes, names and layer entries are small and lie close together: a handle
+ * keeps the 16 KiB buffers of the image it read last.  What lies on the image
+ * is all it holds, so time and edits never make it stale; a commit does.
+ */
+enum { CACHE_BUFS = 32 };
+
+struct cache {
+	unsigned generation;	/* of hm_shared it was filled under */
+	unsigned hand;		/* the buffer to be replaced next */
+	unsigned last;		/* the buffer found last */
+	struct {
+		unsigned vol;
+		uint64_t byte;	/* UINT64_MAX: empty */
+	} key[CACHE_BUFS];
+	uint8_t buf[CACHE_BUFS][HM_BUFSIZE];
+};
+
+void
+view_cache_free(struct hm_fs *fs)
+{
+	free(fs->cache);
+	fs->cache = NULL;
+}
+
+void
+view_image_changed(struct hm_fs *fs)
+{
+	fs->s->generation++;
+	view_refresh(fs);
+}
+
+static struct cache *
+cache_of(struct hm_fs *fs)
+{
+	struct cache *c = fs->cache;
+
+	if (c != NULL && c->generation == fs->s->generation)
+		return c;
+	if (c == NULL)
+		c = fs->cache = malloc(sizeof(*c));
+	if (c == NULL)
+		return NULL;
+	c->generation = fs->s->generation;
+	c->hand = c->last = 0;
+	for (unsigned i = 0; i < CACHE_BUFS; i++)
+		c->key[i].byte = UINT64_MAX;
+	return c;
+}
+
+/* The cached buffer of a volume's file that begins at byte, or NULL: then the
+ * caller reads for itself and learns why. */
+static const uint8_t *
+cached(struct hm_fs *fs, struct vol *v, uint64_t byte)
+{
+	struct cache *c = cache_of(fs);
+	unsigned i;
+
+	if (c == NULL)
+		return NULL;
+	for (unsigned n = 0; n < CACHE_BUFS; n++) {
+		i = (c->last + n) % CACHE_BUFS;
+		if (c->key[i].byte == byte && c->key[i].vol == v->pub.no) {
+			c->last = i;
+			return c->buf[i];
+		}
+	}
+	i = c->hand++ % CACHE_BUFS;
+	c->key[i].byte = UINT64_MAX;
+	if (v->dev.ops->read(&v->dev, c->buf[i], HM_BUFSIZE, byte) != 0)
+		return NULL;
+	c->key[i].vol = v->pub.no;
+	c->key[i].byte = byte;
+	c->last = i;
+	return c->buf[i];
+}
+
+static int
+read_image(struct hm_fs *fs, struct vol *v, uint64_t byte, void *buf,
+    size_t len)
+{
+	size_t at = (size_t)(byte % HM_BUFSIZE);
+	const uint8_t *p;
+
+	if (len < HM_NODE_SIZE && at + len <= HM_BUFSIZE &&
+	    (p = cached(fs, v, byte - at)) != NULL) {
+		memcpy(buf, p + at, len);
+		return 0;
+	}
+	return v->dev.ops->read(&v->dev, buf, len, byte);
+}
+
 int
 hm_read_base(struct hm_fs *fs, unsigned vol, uint64_t byte, void *buf,
     size_t len)
 {
-	const struct vol *v = vol < HM_VOLUMES ? fs->s->by_no[vol] : NULL;
+	struct vol *v = vol < HM_VOLUMES ? fs->s->by_no[vol] : NULL;
 	int err;
 
 	if (v == NULL)
 		return hm_fail(fs, HM_EADDR, 0, "no volume %u", vol);
-	err = v->dev.ops->read((struct dev *)&v->dev, buf, len, byte);
+	err = read_image(fs, v, byte, buf, len);
 	if (err != 0)
 		return read_fail(fs, v, byte, len, err);
 	if (v->fake != NULL)
