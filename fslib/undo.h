@@ -224,4 +224,56 @@ int hm_cycle_get(struct hm_fs *fs, struct hm_targets *t, uint64_t k,
 /* The cycle (1..) record n belongs to; 0: none. */
 uint64_t hm_cycle_of(struct hm_fs *fs, uint64_t n);
 
+/* ------------------------------------------------------------ recovery (D 4) */
+
+struct hm_recover_opts {
+	bool dry;		/* decide everything, change nothing */
+	bool force;		/* go on where the kernel would refuse */
+	bool redo;		/* carry stage 2 out, too */
+	int skip_redo;		/* the kernel's tunable: 0, 1 or 2 */
+	bool collapse;		/* release 2.0: first = next = end afterwards */
+	uint64_t to;		/* undo only down to this record, 0: all */
+	const uint64_t *skip;	/* records not to apply */
+	size_t nskip;
+	uint64_t now;		/* time of replayed writes, microseconds */
+};
+
+enum hm_recover_kind {
+	HM_RECOVER_RANGE,	/* what the header and the end-scan say */
+	HM_RECOVER_UNDO,	/* a record that is applied */
+	HM_RECOVER_PASS,	/* one that is passed over, and why */
+	HM_RECOVER_REFUSE,	/* the kernel would stop here with an error */
+	HM_RECOVER_HEADER,	/* what becomes of the header */
+	HM_RECOVER_STAGE2,	/* a decision about REDO */
+	HM_RECOVER_MASKED,	/* a REDO that a TERM has settled */
+	HM_RECOVER_REPLAY,	/* a REDO that is carried out */
+};
+struct hm_recover_event {
+	enum hm_recover_kind kind;
+	uint64_t addr;		/* the FIFO record, or 0 */
+	uint64_t target;	/* what it changes, or 0 */
+	char *text;		/* one sentence; owned by the recovery */
+};
+struct hm_recovery {
+	struct hm_recover_event *v;
+	size_t n, cap;
+	bool clean;		/* there was nothing to do */
+	bool refused;		/* the kernel would not mount this */
+	uint64_t first, last;	/* the range, zone 3 */
+	uint64_t undone, bytes;	/* records and payload bytes applied */
+	bool wants_redo;	/* a SYNC was met: stage 2 is asked for */
+	uint64_t replayed, masked;
+};
+/*
+ * Recovery as the kernel of the version on the media does it, on the overlay:
+ * stage 1, and with opts->redo stage 2 (v4 on).  Every decision is an event.
+ * HM_EBUSY unless the position in time is now; HM_EDAMAGE when the kernel would
+ * refuse and !force: then nothing is changed.  Free *out always.
+ */
+int hm_recover(struct hm_fs *fs, const struct hm_recover_opts *opts,
+    struct hm_recovery *out);
+void hm_recovery_free(struct hm_recovery *r);
+/* "undo", "pass", "refuse", ... */
+const char *hm_recover_kind_text(enum hm_recover_kind kind);
+
 #endif
