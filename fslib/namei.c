@@ -386,7 +386,7 @@ hm_readlink(struct hm_fs *fs, const struct hm_object *o, bool expand,
 	return r;
 }
 
-/* ---------------------------------------------------------------- @@ (O 7.8) */
+/* --------------------------------------------------------------- @@ (O 7.8) */
 
 /* What comes behind a name: a TID and perhaps a PFS. */
 struct suffix {
