@@ -344,18 +344,27 @@ search_node(const struct hm_node *n, int count, const struct hm_base *key)
 	return lo > 0 ? lo - 1 : 0;
 }
 
+/* A scan is about to leave a node: from here on nodes come once.  Those of the
+ * present path have come. */
+static void
+leave(struct hm_cursor *c, bool back)
+{
+	if (c->seen != NULL && c->back == back)
+		return;
+	forget_seen(c);
+	c->back = back;
+	c->seen = hm_set_new();
+	for (unsigned i = 0; c->seen != NULL && i < c->depth; i++)
+		hm_set_add(c->seen, c->p[i].off);
+}
+
 /* Go down in the course of a scan: as down(), but a node comes once. */
 static int
-scan_down(struct hm_cursor *c, bool back)
+scan_down(struct hm_cursor *c)
 {
 	const struct place *p = &c->p[c->depth - 1];
 	uint64_t off = p->node.elms[p->idx].internal.subtree_offset;
 
-	if (c->back != back)
-		forget_seen(c);
-	c->back = back;
-	if (c->seen == NULL)
-		c->seen = hm_set_new();
 	if (c->seen != NULL && hm_set_add(c->seen, off) == 0) {
 		hm_find(c->fs, "E23", off, p->off, p->idx,
 		    "node 0x%016llx is reached a second time, from element %d "
@@ -379,13 +388,14 @@ settle(struct hm_cursor *c)
 			return HM_EINTR;
 		}
 		if (p->idx >= p->count) {
+			leave(c, false);
 			if (--c->depth > 0)
 				c->p[c->depth - 1].idx++;
 			continue;
 		}
 		if (p->node.type == 'L')
 			return 1;
-		if (scan_down(c, false) == 0)
+		if (scan_down(c) == 0)
 			p->idx++;
 	}
 	return 0;
@@ -436,13 +446,14 @@ hm_cursor_prev(struct hm_cursor *c)
 			return HM_EINTR;
 		}
 		if (p->idx < 0) {
+			leave(c, true);
 			if (--c->depth > 0)
 				c->p[c->depth - 1].idx--;
 			continue;
 		}
 		if (p->node.type == 'L')
 			return 1;
-		if (scan_down(c, true) == 0)
+		if (scan_down(c) == 0)
 			p->idx--;
 		else
 			c->p[c->depth - 1].idx = c->p[c->depth - 1].count - 1;
