@@ -48,6 +48,18 @@ uint8_t *overlay_own(struct overlay *o, unsigned vol, uint64_t byte,
 void overlay_clear(struct overlay *o);
 int overlay_savepoint(struct overlay *o);
 int overlay_rollback(struct overlay *o, int n);
+/* How many savepoints are open. */
+size_t overlay_savepoints(const struct overlay *o);
+/* Forget savepoint n and those after it, keeping the changes. */
+int overlay_release(struct overlay *o, int n);
+/* The pages changed since savepoint n (some may come twice): how many; the
+ * first max of them into keys. */
+struct overlay_key {
+	unsigned vol;
+	uint64_t byte;
+};
+size_t overlay_changed(const struct overlay *o, int n, struct overlay_key *keys,
+    size_t max);
 /* The first page at or behind (vol, byte): 1 and its place, or 0. */
 int overlay_next(struct overlay *o, unsigned *vol, uint64_t *byte);
 

@@ -13,7 +13,7 @@
 #ifndef FSLIB_MUTATE_H
 #define FSLIB_MUTATE_H
 
-#include "anvil.h"
+#include "internal.h"
 
 /* One transaction's number and time: what its records are stamped with. */
 struct hm_stamp {
@@ -99,6 +99,28 @@ int hm_free_node(struct hm_fs *fs, uint64_t off);
 int hm_drop_child(struct hm_fs *fs, uint64_t node, int idx);
 /* Raise mirror_tid of a node and of everything above it (D 5.4). */
 int hm_raise_mirror(struct hm_fs *fs, uint64_t node, uint64_t tid);
+
+/*
+ * The same for a run of changes that carry one TID, addressed by key.  begin:
+ * the next TID, staged in the header with the end; the time is now_usec.  end:
+ * the caller rolls back what was staged unless keep.
+ */
+struct mutation {
+	struct hm_fs *fs;
+	uint64_t tid;		/* of everything created or deleted */
+	uint32_t ts;		/* seconds, for create_ts and delete_ts */
+};
+int mutate_begin(struct mutation *m, struct hm_fs *fs, uint64_t now_usec);
+int mutate_end(struct mutation *m, bool keep);
+/* Insert an element as it is. */
+int mutate_insert(struct mutation *m, const struct hm_leaf *elm);
+/* Delete the element of this exact key for history; one that this mutation
+ * itself created is removed, with its data. */
+int mutate_delete(struct mutation *m, const struct hm_leaf *elm);
+/* Write data into new space of a zone and fill data_offset, data_len and
+ * data_crc. */
+int mutate_data(struct mutation *m, unsigned zone, const void *data,
+    uint32_t len, struct hm_leaf *elm);
 
 /* Give a big-block another owner, or make it free (zone 0): entry, counters
  * and CRCs.  To zone 8..11 it is charged in full. */

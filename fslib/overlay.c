@@ -224,6 +224,57 @@ overlay_rollback(struct overlay *o, int n)
 	return 0;
 }
 
+size_t
+overlay_savepoints(const struct overlay *o)
+{
+	return o->nmarks;
+}
+
+/*
+ * The changes since savepoint n now belong to the one before it.  Of a page
+ * that was journalled for both, the older content is the one to go back to.
+ */
+int
+overlay_release(struct overlay *o, int n)
+{
+	size_t beg, to;
+
+	if (n < 1 || (size_t)n > o->nmarks)
+		return HM_EINVAL;
+	to = beg = o->marks[n - 1];
+	o->nmarks = (size_t)n - 1;
+	for (size_t i = beg; i < o->njournal; i++) {
+		struct entry *e = &o->journal[i];
+
+		find(o, e->key)->saved = (unsigned)o->nmarks;
+		if (e->saved >= o->nmarks)
+			free(e->data);	/* there is an older one, or none wanted */
+		else
+			o->journal[to++] = *e;
+	}
+	o->njournal = to;
+	return 0;
+}
+
+size_t
+overlay_changed(const struct overlay *o, int n, struct overlay_key *keys,
+    size_t max)
+{
+	size_t have = 0;
+
+	if (n < 1 || (size_t)n > o->nmarks)
+		return 0;
+	for (size_t i = o->marks[n - 1]; i < o->njournal; i++, have++)
+		if (have < max) {
+			uint64_t key = o->journal[i].key - 1;
+
+			keys[have].vol = (unsigned)(key >> 52);
+			keys[have].byte = key << PAGE_SHIFT_ &
+			    UINT64_C(0xFFFFFFFFFFFFFFF);
+		}
+	return have;
+}
+
 static int
 by_key(const void *a, const void *b)
 {
