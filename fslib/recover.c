@@ -326,6 +326,8 @@ hm_recover(struct hm_fs *fs, const struct hm_recover_opts *opts,
 		hm_rollback_to(fs, save);
 		fs->err = why;
 	}
+	if (save > 0)
+		overlay_release(fs->s->overlay, save);
 	if (!opts->dry)
 		hm_time_forget(fs);
 	return rc;
