@@ -25,7 +25,14 @@ struct dev {
 	uint64_t offset;	/* of the volume in the file */
 	int fd;			/* a file (the image, or its decompressed copy) */
 	bool compressed;
+	int64_t mtime_sec;	/* as it was opened: commit looks whether someone */
+	int64_t mtime_nsec;	/* else wrote since (dev_stamp) */
+	uint32_t head_crc;
 };
+/* Note what the file looks like now. */
+void dev_stamp(struct dev *d);
+/* Does it still look so? */
+bool dev_unchanged(struct dev *d);
 int dev_open(struct dev *d, const char *path, uint64_t offset,
     const volatile sig_atomic_t *interrupt, struct hm_error *err);
 void dev_close(struct dev *d);
@@ -92,6 +99,7 @@ struct hm_shared {
 	struct time_view *time;		/* NULL: now */
 	struct timeline *line;		/* the FIFO as far as it was indexed, or
 					 * NULL; owned here, made by time.c */
+	struct hm_findings *checked;	/* what check found last, or NULL */
 	bool writable;
 	unsigned generation;		/* grows when the image was written */
 	const volatile sig_atomic_t *interrupt;

@@ -294,6 +294,7 @@ close_shared(struct hm_shared *s)
 		free(s->vols[i].fake);
 	}
 	overlay_free(s->overlay);
+	hm_findings_free(s->checked);
 	free(s);
 }
 

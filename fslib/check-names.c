@@ -1,0 +1,677 @@
+/*
+ * check-names.c - directory entries against inodes, and the PFSs: the parts
+ * `namespace` and `pfs`.
+ *
+ * What is live is compared: of a slave PFS what its sync_end_tid shows.  Memory:
+ * some 70 bytes for each live inode and each live entry; if there are snapshot
+ * records, 40 more for each version.  The comparison is two sorts and a merge.
+ *
+ * A finding has the address of the element.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check-int.h"
+
+struct ino {
+	uint32_t pfs;
+	uint8_t idx, type, cap;
+	bool known;		/* the data could be read */
+	uint64_t obj, nlinks, size, node, create, ctime;
+};
+
+struct ent {
+	uint32_t pfs, dir_pfs;
+	uint64_t obj, dir, node, create;
+	uint8_t idx, fits;
+};
+
+struct other {			/* an object that has records */
+	uint32_t pfs;
+	uint8_t idx;
+	uint64_t obj, end, node, create;
+};
+
+struct ver {			/* a version of an inode or entry */
+	uint32_t pfs;
+	uint32_t dir_pfs;
+	uint64_t obj, create, delete, node;
+	uint8_t idx;
+};
+
+struct pfsinfo {
+	uint32_t pfs;
+	bool slave, deleted, root;
+	uint64_t asof;
+	uint64_t all, same;	/* records, deleted at asof (W12) */
+};
+
+struct snap {
+	uint32_t pfs;
+	uint64_t tid;
+};
+
+struct names {
+	struct vec ino, ent, other, inover, entver, pfs, snap;
+	uint8_t seen[65536 / 8];	/* PFS ids met in keys */
+	bool root_pfs;
+};
+
+static struct say
+at(uint64_t node, int idx, struct hm_base *b, uint32_t pfs, uint64_t obj,
+    uint64_t create)
+{
+	memset(b, 0, sizeof(*b));
+	b->localization = pfs << 16;
+	b->obj_id = (int64_t)obj;
+	b->create_tid = create;
+	return (struct say){ .addr = node + offsetof(struct hm_node, elms) +
+	    (uint64_t)idx * sizeof(union hm_elm), .node = node, .idx = idx,
+	    .base = b };
+}
+
+static int
+cmp64(uint64_t a, uint64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+/* ------------------------------------------------------------ PFS records */
+
+static struct pfsinfo *
+pfs_of(const struct names *n, uint32_t pfs)
+{
+	struct pfsinfo *v = n->pfs.v;
+
+	for (size_t i = 0; i < n->pfs.n; i++)
+		if (v[i].pfs == pfs)
+			return &v[i];
+	return NULL;
+}
+
+static int
+pfs_record(struct hm_check *c, const struct hm_leaf *e, uint64_t node, int idx)
+{
+	uint8_t *buf = hm_calloc(c->fs, 1, HM_XBUFSIZE);
+	struct hm_pfs p;
+	struct pfsinfo *i;
+	struct hm_base b;
+	struct say w = at(node, idx, &b, 0, 1, e->create_tid);
+	size_t len;
+	int rc = 0;
+
+	if (buf == NULL)
+		return HM_ENOMEM;
+	memset(&p, 0, sizeof(p));
+	if (hm_record_read(c->fs, e, buf, &len) == 0)
+		memcpy(&p, buf, len < 292 ? len : 292);
+	if (e->data_len == 296)
+		chk_say(c, "H12", &w, "the record of PFS %u has 296 bytes",
+		    (unsigned)((uint64_t)e->key >> 16));
+	i = vec_add(&c->names->pfs);
+	if (i == NULL) {
+		rc = chk_nomem(c);
+	} else {
+		i->pfs = (uint32_t)((uint64_t)e->key >> 16) & 0xFFFF;
+		i->slave = (p.mirror_flags & HM_PFS_SLAVE) != 0;
+		i->deleted = (p.mirror_flags & HM_PFS_DELETED) != 0;
+		i->asof = i->slave ? p.sync_end_tid : HM_MAXTID;
+	}
+	free(buf);
+	return rc;
+}
+
+/* Iterate over the live records of one type of an object. */
+static int
+each_record(struct hm_check *c, uint32_t lo, unsigned rec_type,
+    int (*fn)(struct hm_check *, const struct hm_leaf *, uint64_t, int))
+{
+	struct hm_base key = { .localization = lo, .obj_id = 1,
+	    .rec_type = (uint16_t)rec_type, .key = INT64_MIN, .create_tid = 1 };
+	struct hm_cursor *cur = hm_cursor_open(c->fs);
+	int rc, idx;
+
+	if (cur == NULL)
+		return HM_ENOMEM;
+	rc = hm_cursor_seek(cur, &key);
+	for (unsigned n = 0; rc == 1 && n < 65536; n++) {
+		const struct hm_leaf *e = hm_cursor_leaf(cur);
+
+		if (e->localization != lo || e->obj_id != 1 ||
+		    e->rec_type != rec_type)
+			break;
+		if (e->delete_tid == 0) {
+			uint64_t node = hm_cursor_node(cur, &idx);
+			struct hm_leaf copy = *e;
+
+			if ((rc = fn(c, &copy, node, idx)) < 0)
+				break;
+		}
+		rc = hm_cursor_next(cur);
+	}
+	hm_cursor_close(cur);
+	return rc == HM_ENOMEM || rc == HM_EINTR ? rc : 0;
+}
+
+static int
+snap_record(struct hm_check *c, const struct hm_leaf *e, uint64_t node, int idx)
+{
+	uint8_t *buf = hm_calloc(c->fs, 1, HM_XBUFSIZE);
+	struct hm_base b;
+	struct say w = at(node, idx, &b, e->localization >> 16, 1,
+	    e->create_tid);
+	struct hm_snapshot s;
+	struct snap *v;
+	size_t len;
+
+	if (buf == NULL)
+		return HM_ENOMEM;
+	if (hm_record_read(c->fs, e, buf, &len) == 0 && len >= sizeof(s)) {
+		memcpy(&s, buf, sizeof(s));
+		if (s.tid != (uint64_t)e->key)
+			chk_say(c, "H13", &w, "key 0x%016" PRIx64 ", tid 0x%016"
+			    PRIx64, (uint64_t)e->key, s.tid);
+	}
+	free(buf);
+	v = vec_add(&c->names->snap);
+	if (v == NULL)
+		return chk_nomem(c);
+	v->pfs = e->localization >> 16;
+	v->tid = (uint64_t)e->key;
+	return 0;
+}
+
+int
+chk_names_pfs(struct hm_check *c)
+{
+	struct names *n = hm_calloc(c->fs, 1, sizeof(*n));
+	int rc;
+
+	if (n == NULL)
+		return HM_ENOMEM;
+	n->ino.item = sizeof(struct ino);
+	n->ent.item = sizeof(struct ent);
+	n->other.item = sizeof(struct other);
+	n->inover.item = n->entver.item = sizeof(struct ver);
+	n->pfs.item = sizeof(struct pfsinfo);
+	n->snap.item = sizeof(struct snap);
+	c->names = n;
+	if (!WANT(c, NAMESPACE) && !WANT(c, PFS) && !WANT(c, HISTORY))
+		return 0;
+	rc = each_record(c, HM_LO_MISC, HM_REC_PFS, pfs_record);
+	for (size_t i = 0; i < n->pfs.n && rc == 0; i++)
+		rc = each_record(c, ((struct pfsinfo *)n->pfs.v)[i].pfs << 16 |
+		    HM_LO_INODE, HM_REC_SNAPSHOT, snap_record);
+	if (rc == 0 && n->pfs.n == 0)
+		rc = each_record(c, HM_LO_INODE, HM_REC_SNAPSHOT, snap_record);
+	return rc;
+}
+
+/* The TID whose view counts as live in a PFS. */
+static uint64_t
+asof(const struct names *n, uint32_t pfs)
+{
+	const struct pfsinfo *i = pfs_of(n, pfs);
+
+	return i != NULL ? i->asof : HM_MAXTID;
+}
+
+static bool
+live(const struct names *n, const struct hm_leaf *e)
+{
+	return hm_visible(e->create_tid, e->delete_tid,
+	    asof(n, e->localization >> 16));
+}
+
+/* ------------------------------------------------------------- collecting */
+
+static int
+version(struct hm_check *c, struct vec *v, const struct hm_leaf *e,
+    uint64_t node, int idx, uint32_t pfs, uint64_t obj)
+{
+	struct ver *x;
+
+	if (c->names->snap.n == 0)
+		return 0;
+	x = vec_add(v);
+	if (x == NULL)
+		return chk_nomem(c);
+	x->pfs = pfs;
+	x->dir_pfs = e->localization >> 16;
+	x->obj = obj;
+	x->create = e->create_tid;
+	x->delete = e->delete_tid;
+	x->node = node;
+	x->idx = (uint8_t)idx;
+	return 0;
+}
+
+static void
+see_pfs(struct hm_check *c, const struct hm_leaf *e)
+{
+	struct names *n = c->names;
+	uint32_t pfs = e->localization >> 16;
+	struct pfsinfo *i;
+
+	n->seen[pfs / 8] |= (uint8_t)(1U << pfs % 8);
+	if (pfs == 0 || (i = pfs_of(n, pfs)) == NULL)
+		return;
+	i->all++;
+	if (i->slave && e->delete_tid == i->asof)
+		i->same++;
+}
+
+int
+chk_names_inode(struct hm_check *c, const struct hm_leaf *e, uint64_t node,
+    int idx, const struct hm_inode *data)
+{
+	struct names *n = c->names;
+	uint32_t pfs = e->localization >> 16;
+	struct pfsinfo *p;
+	struct ino *i;
+	int rc;
+
+	see_pfs(c, e);
+	if (!live(n, e))
+		return version(c, &n->inover, e, node, idx, pfs,
+		    (uint64_t)e->obj_id);
+	if (e->obj_id == 1 && pfs == 0)
+		c->root_inode = node;
+	if (e->obj_id == 1 && (p = pfs_of(n, pfs)) != NULL)
+		p->root = true;
+	if (!WANT(c, NAMESPACE))
+		return 0;
+	if ((rc = version(c, &n->inover, e, node, idx, pfs,
+	    (uint64_t)e->obj_id)) < 0)
+		return rc;
+	i = vec_add(&n->ino);
+	if (i == NULL)
+		return chk_nomem(c);
+	i->pfs = pfs;
+	i->obj = (uint64_t)e->obj_id;
+	i->node = node;
+	i->idx = (uint8_t)idx;
+	i->create = e->create_tid;
+	i->type = e->obj_type;
+	if (data != NULL) {
+		i->known = true;
+		i->nlinks = data->nlinks;
+		i->size = data->size;
+		i->cap = data->cap_flags;
+		i->ctime = data->ctime;
+	}
+	return 0;
+}
+
+int
+chk_names_dirent(struct hm_check *c, const struct hm_leaf *e, uint64_t node,
+    int idx, const struct dirent_facts *d)
+{
+	struct names *n = c->names;
+	struct ent *x;
+	int rc;
+
+	if (!WANT(c, NAMESPACE))
+		return 0;
+	if ((rc = version(c, &n->entver, e, node, idx, d->localization >> 16,
+	    (uint64_t)d->obj_id)) < 0)
+		return rc;
+	if (!live(n, e))
+		return 0;
+	x = vec_add(&n->ent);
+	if (x == NULL)
+		return chk_nomem(c);
+	x->pfs = d->localization >> 16;
+	x->obj = (uint64_t)d->obj_id;
+	x->dir_pfs = e->localization >> 16;
+	x->dir = (uint64_t)e->obj_id;
+	x->node = node;
+	x->idx = (uint8_t)idx;
+	x->fits = d->fits;
+	x->create = e->create_tid;
+	if ((e->key & 0xFFFF) != 0) {
+		struct hm_base b;
+		struct say w = at(node, idx, &b, x->dir_pfs, x->dir, x->create);
+
+		chk_say(c, "H19", &w, "key 0x%016" PRIx64,
+		    (uint64_t)e->key);
+	}
+	return 0;
+}
+
+int
+chk_names_other(struct hm_check *c, const struct hm_leaf *e, uint64_t node,
+    int idx)
+{
+	struct names *n = c->names;
+	uint32_t pfs = e->localization >> 16;
+	struct other *o = n->other.n > 0 ?
+	    (struct other *)n->other.v + n->other.n - 1 : NULL;
+
+	see_pfs(c, e);
+	if (e->rec_type == HM_REC_PFS && pfs == 0 && e->key == 0 &&
+	    e->delete_tid == 0)
+		n->root_pfs = true;
+	if (!WANT(c, NAMESPACE) || !live(n, e) || e->rec_type == HM_REC_PFS)
+		return 0;
+	if (o == NULL || o->pfs != pfs || o->obj != (uint64_t)e->obj_id) {
+		o = vec_add(&n->other);
+		if (o == NULL)
+			return chk_nomem(c);
+		o->pfs = pfs;
+		o->obj = (uint64_t)e->obj_id;
+		o->node = node;
+		o->idx = (uint8_t)idx;
+		o->create = e->create_tid;
+	}
+	if (e->rec_type == HM_REC_DATA && (uint64_t)e->key > o->end)
+		o->end = (uint64_t)e->key;
+	return 0;
+}
+
+/* --------------------------------------------------------------- comparing */
+
+static int
+ino_order(const void *a, const void *b)
+{
+	const struct ino *x = a, *y = b;
+	int d = cmp64(x->pfs, y->pfs);
+
+	return d ? d : cmp64(x->obj, y->obj);
+}
+
+static int
+ent_order(const void *a, const void *b)
+{
+	const struct ent *x = a, *y = b;
+	int d = cmp64(x->pfs, y->pfs);
+
+	if (d == 0)
+		d = cmp64(x->obj, y->obj);
+	if (d == 0)
+		d = cmp64(x->node, y->node);
+	return d ? d : x->idx - y->idx;
+}
+
+static const struct ino *
+ino_find(const struct names *n, uint32_t pfs, uint64_t obj)
+{
+	struct ino key = { .pfs = pfs, .obj = obj };
+
+	if (n->ino.n == 0)
+		return NULL;
+	return bsearch(&key, n->ino.v, n->ino.n, sizeof(key), ino_order);
+}
+
+/* The name in the entry, escaped, for a sentence. */
+static const char *
+name_of(struct hm_check *c, const struct ent *e, char *buf, size_t size)
+{
+	struct hm_node n;
+	uint8_t *data = malloc(HM_XBUFSIZE);
+	size_t len;
+
+	snprintf(buf, size, "?");
+	if (data != NULL && hm_node_read(c->fs, e->node, &n) == 0 &&
+	    hm_record_read(c->fs, &n.elms[e->idx].leaf, data, &len) == 0 &&
+	    len > 16)
+		hm_escape(buf, size, data + 16, len - 16);
+	free(data);
+	return buf;
+}
+
+static void
+entry(struct hm_check *c, const struct ent *e, const struct ino *target)
+{
+	const struct ino *dir = ino_find(c->names, e->dir_pfs, e->dir);
+	struct hm_base b;
+	struct say w = at(e->node, e->idx, &b, e->dir_pfs, e->dir, e->create);
+	char name[80];
+
+	if (target == NULL)
+		chk_say(c, "W8", &w, "entry \"%s\" of directory 0x%016" PRIx64
+		    " refers to object 0x%016" PRIx64 " of PFS %u, which has "
+		    "no live inode", name_of(c, e, name, sizeof(name)), e->dir,
+		    e->obj, e->pfs);
+	if (e->fits == 0 || (dir != NULL && dir->known &&
+	    (e->fits >> (dir->cap & HM_CAP_HASH_MASK) & 1) == 0))
+		chk_say(c, "X3", &w, "entry \"%s\" of directory 0x%016" PRIx64
+		    " has a key that the hash of its name does not give",
+		    name_of(c, e, name, sizeof(name)), e->dir);
+}
+
+static void
+inode(struct hm_check *c, const struct ino *i, uint64_t links)
+{
+	struct hm_base b;
+	struct say w = at(i->node, i->idx, &b, i->pfs, i->obj, i->create);
+
+	w.time = i->ctime;
+	if (i->obj == 1)
+		return;		/* a root has a link nobody makes */
+	if (links == 0 && i->known && i->nlinks == 0)
+		chk_say(c, "H10", &w, "nlinks is 0");
+	else if (links == 0)
+		chk_say(c, "W9", &w, "no directory entry refers to object "
+		    "0x%016" PRIx64 " of PFS %u (nlinks %" PRIu64 ")", i->obj,
+		    i->pfs, i->nlinks);
+	else if (i->known && i->nlinks != links && i->type != HM_OBJ_DIRECTORY)
+		chk_say(c, "W7", &w, "nlinks is %" PRIu64 ", %" PRIu64
+		    " directory entries refer to object 0x%016" PRIx64
+		    " of PFS %u", i->nlinks, links, i->obj, i->pfs);
+}
+
+static void
+links(struct hm_check *c)
+{
+	struct names *n = c->names;
+	const struct ino *i = n->ino.v;
+	const struct ent *e = n->ent.v;
+	size_t a = 0, k = 0;
+
+	while (a < n->ino.n || k < n->ent.n) {
+		int d = a == n->ino.n ? 1 : k == n->ent.n ? -1 :
+		    cmp64(i[a].pfs, e[k].pfs);
+		uint64_t count = 0;
+
+		if (d == 0)
+			d = cmp64(i[a].obj, e[k].obj);
+		if (d > 0) {
+			entry(c, &e[k++], NULL);
+			continue;
+		}
+		for (; d == 0 && k < n->ent.n && e[k].pfs == i[a].pfs &&
+		    e[k].obj == i[a].obj; k++, count++)
+			entry(c, &e[k], &i[a]);
+		inode(c, &i[a++], count);
+	}
+}
+
+static int
+other_order(const void *a, const void *b)
+{
+	const struct other *x = a, *y = b;
+	int d = cmp64(x->pfs, y->pfs);
+
+	return d ? d : cmp64(x->obj, y->obj);
+}
+
+static void
+orphans(struct hm_check *c)
+{
+	struct names *n = c->names;
+	struct other *o = n->other.v;
+
+	if (n->other.n > 0)
+		qsort(o, n->other.n, sizeof(*o), other_order);
+	for (size_t i = 0; i < n->other.n; i++) {
+		const struct ino *ino;
+		struct hm_base b;
+		struct say w = at(o[i].node, o[i].idx, &b, o[i].pfs, o[i].obj,
+		    o[i].create);
+
+		if (i > 0 && other_order(&o[i - 1], &o[i]) == 0)
+			continue;
+		ino = ino_find(n, o[i].pfs, o[i].obj);
+		if (ino == NULL)
+			chk_say(c, "X2", &w, "live records of object 0x%016"
+			    PRIx64 " of PFS %u, which has no live inode",
+			    o[i].obj, o[i].pfs);
+		else if (ino->known && ino->type == HM_OBJ_REGFILE &&
+		    o[i].end > ino->size)
+			chk_say(c, "H15", &w, "data end at %" PRIu64
+			    ", the file at %" PRIu64, o[i].end, ino->size);
+	}
+}
+
+/* --------------------------------------------------------- snapshot views */
+
+static int
+ver_order(const void *a, const void *b)
+{
+	const struct ver *x = a, *y = b;
+	int d = cmp64(x->pfs, y->pfs);
+
+	if (d == 0)
+		d = cmp64(x->obj, y->obj);
+	return d ? d : cmp64(x->create, y->create);
+}
+
+static bool
+inode_at(const struct names *n, uint32_t pfs, uint64_t obj, uint64_t tid)
+{
+	const struct ver *v = n->inover.v;
+	size_t lo = 0, hi = n->inover.n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		int d = cmp64(v[mid].pfs, pfs);
+
+		if (d == 0)
+			d = cmp64(v[mid].obj, obj);
+		if (d < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < n->inover.n && v[lo].pfs == pfs && v[lo].obj == obj; lo++)
+		if (hm_visible(v[lo].create, v[lo].delete, tid))
+			return true;
+	return false;
+}
+
+enum { SNAPSHOTS_TESTED = 64 };
+
+static void
+snapshots(struct hm_check *c)
+{
+	struct names *n = c->names;
+	const struct snap *s = n->snap.v;
+	const struct ver *e = n->entver.v;
+	size_t from = n->snap.n > SNAPSHOTS_TESTED ?
+	    n->snap.n - SNAPSHOTS_TESTED : 0;
+
+	if (n->inover.n > 0)
+		qsort(n->inover.v, n->inover.n, sizeof(struct ver), ver_order);
+	for (; from < n->snap.n; from++)
+		for (size_t k = 0; k < n->entver.n; k++) {
+			uint64_t tid = s[from].tid;
+			struct hm_base b;
+			struct say w;
+
+			if (e[k].dir_pfs != s[from].pfs || !hm_visible(
+			    e[k].create, e[k].delete, tid) ||
+			    inode_at(n, e[k].pfs, e[k].obj, tid))
+				continue;
+			w = at(e[k].node, e[k].idx, &b, e[k].pfs, e[k].obj,
+			    tid);
+			/* A live entry without any inode is W8, not this. */
+			if (e[k].delete == 0 && !inode_at(n, e[k].pfs,
+			    e[k].obj, HM_MAXTID))
+				continue;
+			chk_say(c, e[k].create == tid ? "H8" : "E38", &w,
+			    "at snapshot 0x%016" PRIx64 " the entry is there, "
+			    "object 0x%016" PRIx64 " is not", tid, e[k].obj);
+		}
+}
+
+/* -------------------------------------------------------------------- PFSs */
+
+static void
+pfss(struct hm_check *c)
+{
+	struct names *n = c->names;
+	struct say w = { .addr = hm_addr(HM_ZONE_RAW_VOLUME, 0, 240),
+	    .idx = -1 };
+	const struct pfsinfo *p = n->pfs.v;
+
+	if (c->root_inode == 0)
+		chk_say(c, "E31", &w, "the root directory (object 1 of PFS 0) "
+		    "has no live inode");
+	if (!n->root_pfs)
+		chk_say(c, "E31", &w, "PFS 0 has no PFS record");
+	for (uint32_t i = 1; i < 65536; i++)
+		if ((n->seen[i / 8] >> i % 8 & 1) && pfs_of(n, i) == NULL)
+			chk_say(c, "X5", &w, "records of PFS %u, which has no "
+			    "PFS record", i);
+	for (size_t i = 0; i < n->pfs.n; i++) {
+		if (p[i].pfs != 0 && !p[i].deleted && !p[i].slave && !p[i].root)
+			chk_say(c, "X8", &w, "PFS %u has no root directory",
+			    p[i].pfs);
+		if (p[i].slave && p[i].same >= 64 && p[i].same * 2 > p[i].all)
+			chk_say(c, "W12", &w, "%" PRIu64 " of %" PRIu64
+			    " records of slave PFS %u were deleted at 0x%016"
+			    PRIx64, p[i].same, p[i].all, p[i].pfs, p[i].asof);
+	}
+}
+
+int
+chk_names(struct hm_check *c)
+{
+	struct names *n = c->names;
+	struct say w = { .addr = hm_addr(HM_ZONE_RAW_VOLUME, 0, 224),
+	    .idx = -1 };
+	const struct hm_volume *root = hm_root(c->fs);
+
+	pfss(c);
+	if (WANT(c, NAMESPACE)) {
+		if ((uint64_t)root->vol0_stat_inodes != c->live_inodes)
+			chk_say(c, "W3", &w, "vol0_stat_inodes is %" PRId64
+			    ", the tree has %" PRIu64 " live inodes",
+			    root->vol0_stat_inodes, c->live_inodes);
+		if (n->ino.n > 0)
+			qsort(n->ino.v, n->ino.n, sizeof(struct ino),
+			    ino_order);
+		if (n->ent.n > 0)
+			qsort(n->ent.v, n->ent.n, sizeof(struct ent),
+			    ent_order);
+		links(c);
+		orphans(c);
+		snapshots(c);
+	}
+	if (c->crc_a && c->crc_i) {
+		w.addr = hm_root(c->fs)->vol0_btree_root;
+		chk_say(c, "H7", &w, "nodes with CRC-32 and with CRC-32C");
+	}
+	return chk_times(c);
+}
+
+void
+chk_names_free(struct hm_check *c)
+{
+	struct names *n = c->names;
+
+	if (n == NULL)
+		return;
+	free(n->ino.v);
+	free(n->ent.v);
+	free(n->other.v);
+	free(n->inover.v);
+	free(n->entver.v);
+	free(n->pfs.v);
+	free(n->snap.v);
+	free(n);
+	c->names = NULL;
+}
