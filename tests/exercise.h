@@ -18,7 +18,7 @@
 /* What to do; or'ed. */
 enum {
 	DO_TREE = 1,		/* relations that hang on the B-Tree */
-	DO_MAPS = 2,		/* volumes, zones, layer1, bigblocks */
+	DO_MAPS = 2,		/* layer1, bigblocks; volumes and zones always */
 	DO_FIFO = 4,		/* undo */
 	DO_NAMES = 8,		/* files, paths, directories, file data */
 	DO_PRINT = 16,		/* places, field paths, every field as text */
@@ -272,6 +272,9 @@ exercise(struct hm_fs *fs, unsigned what)
 			kind = DO_FIFO;
 		else if (strcmp(r->name, "files") == 0)
 			kind = DO_NAMES;
+		else if (strcmp(r->name, "volumes") == 0 ||
+		    strcmp(r->name, "zones") == 0)
+			kind = DO_ALL;
 		if (what & kind)
 			exercise_relation(fs, r, NULL);
 	}

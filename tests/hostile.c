@@ -2,7 +2,7 @@
  * hostile - every field of every structure of a small image, one after the
  * other, set to every kind of wrong number, and everything read each time.
  *
- *	hostile [-l] IMAGE	(-l: only the header and the log)
+ *	hostile [-l] [-p PART/PARTS] IMAGE	(-l: only header and log)
  *
  * The numbers: 0, all ones, first bit, last bit, +1, -1, random; where the
  * field is an address also addresses of every zone, of the structure itself,
@@ -140,13 +140,48 @@ number(const struct place *p, const struct hm_field *f, unsigned item)
 		wrong(p, f, item, &set[i], f->size);
 }
 
-static void
-fields(const struct place *p)
+/* What depends on a field of the header: reading all of it for each number
+ * would take an hour. */
+static unsigned
+header_what(const char *name)
 {
+	static const char *const geometry[] = { "vol_signature", "vol_buf_beg",
+	    "vol_buf_end", "vol_no", "vol_count", "vol_version", NULL };
+
+	for (int i = 0; geometry[i]; i++)
+		if (strcmp(name, geometry[i]) == 0)
+			return DO_TREE | DO_NAMES | DO_PRINT | DO_MAPS;
+	if (strcmp(name, "vol0_btree_root") == 0)
+		return DO_TREE | DO_NAMES | DO_PRINT | DO_LIST;
+	if (strcmp(name, "vol0_undo_array") == 0)
+		return DO_FIFO | DO_PRINT;
+	return DO_PRINT;
+}
+
+static unsigned
+blockmap_what(unsigned zone)
+{
+	switch (zone) {
+	case HM_ZONE_UNDO:
+		return DO_FIFO | DO_PRINT;
+	case HM_ZONE_FREEMAP:
+		return DO_MAPS | DO_PRINT;
+	default:
+		return DO_NAMES;
+	}
+}
+
+static void
+fields(const struct place *given)
+{
+	struct place copy = *given, *p = &copy;
+
 	for (unsigned i = 0; i < p->type->nfields; i++) {
 		const struct hm_field *f = &p->type->fields[i];
 		uint8_t text[64];
 
+		if (strcmp(p->type->name, "volume") == 0)
+			p->what = header_what(f->name);
 		switch (f->scalar) {
 		case HM_struct:
 			/* Elements have places of their own. */
@@ -157,10 +192,7 @@ fields(const struct place *p)
 				sub.type = f->sub;
 				sub.byte += f->offset + k * f->size;
 				sub.addr += f->offset + k * f->size;
-				if (k == 3)
-					sub.what |= DO_FIFO;
-				if (k > 4)
-					sub.what = DO_MAPS | DO_PRINT;
+				sub.what = blockmap_what(k);
 				fields(&sub);
 			}
 			break;
@@ -178,13 +210,8 @@ fields(const struct place *p)
 			}
 			break;
 		default:
-			for (unsigned k = 0; k < f->count && k < 3; k++) {
-				struct place log = *p;
-
-				if (strcmp(f->name, "vol0_undo_array") == 0)
-					log.what = DO_FIFO | DO_PRINT;
-				number(&log, f, k);
-			}
+			for (unsigned k = 0; k < f->count && k < 3; k++)
+				number(p, f, k);
 		}
 	}
 }
@@ -192,28 +219,27 @@ fields(const struct place *p)
 int
 main(int argc, char **argv)
 {
-	bool log_only = argc == 3 && strcmp(argv[1], "-l") == 0;
+	bool log_only = false;
+	size_t part = 0, parts = 1;
+	int c;
 
-	if (argc != 2 + log_only) {
-		fprintf(stderr, "usage: hostile [-l] IMAGE\n");
+	while ((c = getopt(argc, argv, "lp:")) != -1) {
+		if (c == 'l')
+			log_only = true;
+		else if (c != 'p' || sscanf(optarg, "%zu/%zu", &part,
+		    &parts) != 2 || part >= parts)
+			return 2;
+	}
+	if (optind + 1 != argc) {
+		fprintf(stderr, "usage: hostile [-l] [-p PART/PARTS] IMAGE\n");
 		return 2;
 	}
 	signal(SIGALRM, hang);
-	load(argv[argc - 1]);
+	load(argv[optind]);
 	collect(log_only);
-	for (size_t i = 0; i < nplaces; i++) {
-		unsigned long before = cases;
-
+	for (size_t i = part; i < nplaces; i += parts)
 		fields(&places[i]);
-		if (i == 0 || i + 1 == nplaces || i % 100 == 0) {
-			printf("%zu of %zu: %s 0x%016llx: %lu cases\n", i + 1,
-			    nplaces, places[i].type->name,
-			    (unsigned long long)places[i].addr,
-			    cases - before);
-			fflush(stdout);
-		}
-	}
 	printf("%lu wrong numbers in %zu structures, %lu not opened\n", cases,
-	    nplaces, unopened);
+	    (nplaces + parts - 1 - part) / parts, unopened);
 	return 0;
 }

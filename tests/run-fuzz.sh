@@ -8,7 +8,7 @@ for c in tests/fuzz-*.c; do
 	f=$(basename "$c" .c)
 	corpus=tests/corpus/$f
 	mkdir -p "$tmp/$f" "$O/crashes"
-	ANVIL_SAMPLE=$(unpacked empty-v7 | tr -d ' ')
+	ANVIL_SAMPLE=$(unpacked history-v7 | tr -d ' ')
 	export ANVIL_SAMPLE
 	if timeout 900 "$SAN/tests/$f" -timeout=20 -rss_limit_mb=3000 -runs=0 \
 	    -artifact_prefix="$O/crashes/$f-" "$corpus" > "$tmp/log" 2>&1; then
