@@ -70,7 +70,7 @@ struct command {
 	const char *example;	/* a line that runs on the sample image */
 	unsigned flags;
 	/* 0 on success, -1 on failure: the sentence is in hm_error(fs) or was
-	 * said by session_fail(). */
+	 * said by session_fail(); -2 typed wrong, said by session_usage(). */
 	int (*run)(struct session *, const struct args *, struct sink *);
 };
 
@@ -132,6 +132,8 @@ int session_run_line(struct session *, const char *line);
 int session_run_to(struct session *, const char *line, struct sink *);
 /* Say why a command failed; returns -1. */
 int session_fail(struct session *, const char *fmt, ...) HM_PRINTF(2, 3);
+/* Say what was typed wrong where the dispatcher could not know; returns -2. */
+int session_usage(struct session *, const char *fmt, ...) HM_PRINTF(2, 3);
 /* The failure of an fslib call; returns -1. */
 int session_fs_fail(struct session *);
 /* To stderr, escaped, one line; for notes and progress. */

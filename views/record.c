@@ -3,6 +3,9 @@
  *
  * Everything borrowed is copied: a record lives as long as its sink.  When
  * memory runs out the record ends there and sink->error says so.
+ *
+ * Ready-made TSV rows are not taken (no rows_tsv): a record can be sent to
+ * any view, so it has to know its cells.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +14,7 @@
 #include "sink.h"
 
 enum what {
-	EV_BEGIN, EV_END, EV_FIELD, EV_TABLE, EV_ROW, EV_ROWS_TSV, EV_TABLE_END,
+	EV_BEGIN, EV_END, EV_FIELD, EV_TABLE, EV_ROW, EV_TABLE_END,
 	EV_LINE, EV_BYTES, EV_RAW, EV_LINK, EV_FINDING,
 };
 
@@ -28,7 +31,7 @@ struct event {
 		struct ev_bytes bytes;
 		struct ev_link link;
 		struct hm_finding finding;
-		char *text;	/* line, raw, rows_tsv */
+		char *text;	/* line, raw */
 	} u;
 	void *owned[4];		/* copies the event points at */
 };
@@ -200,17 +203,6 @@ rec_row(struct sink *s, const struct hm_row *row, enum mark mark)
 }
 
 static void
-rec_rows_tsv(struct sink *s, const char *text, size_t len)
-{
-	struct event *e = add(s, EV_ROWS_TSV);
-
-	if (e == NULL)
-		return;
-	e->len = len;
-	e->u.text = keep(s, e, 0, text, len);
-}
-
-static void
 rec_table_end(struct sink *s)
 {
 	struct record *r = (struct record *)s;
@@ -299,7 +291,6 @@ static const struct sink_ops record_ops = {
 	.field = rec_field,
 	.table = rec_table,
 	.row = rec_row,
-	.rows_tsv = rec_rows_tsv,
 	.table_end = rec_table_end,
 	.line = rec_line,
 	.bytes = rec_bytes,
@@ -342,10 +333,6 @@ replay(const struct event *e, struct sink *to)
 		break;
 	case EV_ROW:
 		sink_row(to, &e->u.row, e->mark);
-		break;
-	case EV_ROWS_TSV:
-		if (to->ops->rows_tsv != NULL && e->u.text != NULL)
-			to->ops->rows_tsv(to, e->u.text, e->len);
 		break;
 	case EV_TABLE_END:
 		sink_table_end(to);
