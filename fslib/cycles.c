@@ -23,6 +23,8 @@ struct hm_targets {
 		uint64_t covers; /* zone-2 address of its first big-block */
 	} *tab;
 	size_t n;
+	uint64_t bigblock;	/* last asked for, and its owner */
+	unsigned zone;
 };
 
 static int
@@ -105,11 +107,23 @@ in_layer2(const struct hm_targets *t, uint64_t addr, struct hm_target *o)
 	return false;
 }
 
-void
-hm_target_of(struct hm_targets *t, uint64_t addr, struct hm_target *o)
+/* The owner of a big-block, now. */
+static unsigned
+owner(struct hm_targets *t, uint64_t addr)
 {
 	struct hm_layer2 e;
 
+	if (t->bigblock != hm_bigblock(addr)) {
+		t->bigblock = hm_bigblock(addr);
+		t->zone = hm_layer2(t->fs, addr, &e, NULL) == 0 ? e.zone :
+		    HM_ZONE_FREE;
+	}
+	return t->zone;
+}
+
+void
+hm_target_of(struct hm_targets *t, uint64_t addr, struct hm_target *o)
+{
 	memset(o, 0, sizeof(*o));
 	o->addr = addr;
 	o->kind = HM_TARGET_OTHER;
@@ -127,18 +141,15 @@ hm_target_of(struct hm_targets *t, uint64_t addr, struct hm_target *o)
 	}
 	if (in_layer2(t, addr, o))
 		return;
-	o->zone = HM_ZONE_FREE;
-	if (hm_layer2(t->fs, addr, &e, NULL) != 0)
-		return;
-	o->zone = e.zone;
-	if (e.zone == HM_ZONE_BTREE) {
+	o->zone = owner(t, addr);
+	if (o->zone == HM_ZONE_BTREE) {
 		o->kind = HM_TARGET_NODE;
 		o->size = HM_NODE_SIZE;
 		o->addr = hm_rezone(addr & ~(uint64_t)(HM_NODE_SIZE - 1),
 		    HM_ZONE_BTREE);
-	} else if (e.zone >= HM_ZONE_META && e.zone <= HM_ZONE_SMALL) {
+	} else if (o->zone >= HM_ZONE_META && o->zone <= HM_ZONE_SMALL) {
 		o->kind = HM_TARGET_DATA;
-		o->addr = hm_rezone(addr, e.zone);
+		o->addr = hm_rezone(addr, o->zone);
 	}
 }
 

@@ -140,16 +140,29 @@ struct resolved {
 	uint8_t data[PAGE_SIZE_];
 };
 
+/* The walk has read these bytes before; should that fail now, zeros.  Without
+ * edits straight from the device: a view is read by many threads at once, and
+ * a handle of its own would be a cache of its own. */
 static void
 payload_read(const struct timeline *t, const struct entry *e, uint32_t skip,
     void *buf, size_t len)
 {
 	struct hm_fs h = { .s = t->io.s };
+	uint64_t at = HM_FIFO_BASE + (uint64_t)e->off8 * 8 +
+	    sizeof(struct hm_undo) + skip;
+	struct hm_phys ph;
+	struct vol *v;
 
-	/* The walk has read these bytes before; should that fail now, what lies
-	 * below is left as it is. */
-	if (hm_read(&h, HM_FIFO_BASE + (uint64_t)e->off8 * 8 +
-	    sizeof(struct hm_undo) + skip, buf, len) != 0)
+	memset(buf, 0, len);
+	if (hm_translate(&h, at, len, &ph) != HM_LOOKUP_OK)
+		return;
+	if (overlay_pages(h.s->overlay) > 0) {
+		view_read(&h, ph.vol, ph.byte, buf, len, VIEW_EDITS);
+		view_cache_free(&h);
+		return;
+	}
+	v = h.s->by_no[ph.vol];
+	if (v->dev.ops->read(&v->dev, buf, len, ph.byte) != 0)
 		memset(buf, 0, len);
 }
 
@@ -587,6 +600,7 @@ timeline_free(struct timeline *t)
 	for (size_t i = 0; i < t->io.nfind; i++)
 		hm_finding_free(&t->io.find[i]);
 	free(t->io.find);
+	view_cache_free(&t->io);
 	hm_fifo_close(t->fifo);
 	free(t->tab);
 	free(t->rec);
@@ -1073,6 +1087,7 @@ hm_view_close(struct hm_fs *v)
 		return;
 	if (v->s->time != NULL)
 		v->s->time->free(v->s->time);
+	view_cache_free(v);
 	overlay_free(v->s->overlay);
 	free(v->s);
 	for (size_t i = 0; i < v->nfind; i++)
