@@ -1068,6 +1068,7 @@ hm_view_open(struct hm_fs *fs, uint64_t taken)
 	}
 	/* The volumes stay those of the original (by_no points to them). */
 	*v->s = *fs->s;
+	v->s->checked = NULL;
 	v->s->time = taken == 0 ? NULL : tview_new(fs, fs->s->line, taken);
 	v->s->overlay = overlay_new();
 	if (v->s->overlay == NULL || (taken > 0 && v->s->time == NULL)) {

@@ -276,4 +276,55 @@ void hm_recovery_free(struct hm_recovery *r);
 /* "undo", "pass", "refuse", ... */
 const char *hm_recover_kind_text(enum hm_recover_kind kind);
 
+/* --------------------------------------------------------- records in words */
+
+/* A record of the FIFO explained: what it is, and every change it stands for,
+ * old value and the value that followed. */
+struct hm_explain {
+	uint64_t addr;		/* the record */
+	struct hm_target target; /* of an UNDO: the structure it changes */
+	char *head;		/* one line; owned */
+	char **line;		/* more lines; owned */
+	size_t n, cap;
+};
+/* Of record number n (0 is the newest).  1, or 0: there is none.  whole: for a
+ * record that is one piece of a node, explain the whole node's change.  Free
+ * with hm_explain_free, always. */
+int hm_undo_explain(struct hm_fs *fs, struct hm_targets *t, uint64_t n,
+    bool whole, struct hm_explain *out);
+void hm_explain_free(struct hm_explain *e);
+
+/* ------------------------------------------------------- differences (D 4.6) */
+
+enum hm_diff_kind {
+	HM_DIFF_ADDED, HM_DIFF_REMOVED, HM_DIFF_CHANGED,
+	HM_DIFF_MOVED,		/* the same data at another place */
+};
+enum hm_diff_what {
+	HM_DIFF_RECORD,		/* a leaf element, by its key */
+	HM_DIFF_NODE, HM_DIFF_BIGBLOCK, HM_DIFF_HEADER,
+};
+struct hm_diff_item {
+	enum hm_diff_what what;
+	enum hm_diff_kind kind;
+	struct hm_leaf old, new; /* RECORD: as far as they exist */
+	uint64_t addr;		/* NODE: its address; BIGBLOCK: of the big-block;
+				 * HEADER: of the field; RECORD: of its node */
+	char *text;		/* what changed, in words; owned */
+	char *path;		/* RECORD: path@@tid, or NULL; owned */
+};
+struct hm_diff {
+	struct hm_diff_item *v;
+	size_t n, cap;
+};
+/*
+ * What changed from position `older` to position `newer` (taken, either order
+ * is put right).  Costs what the records between them cost.
+ */
+int hm_diff_times(struct hm_fs *fs, uint64_t older, uint64_t newer,
+    struct hm_diff *out);
+/* What the staged edits change of what lies below them. */
+int hm_diff_staged(struct hm_fs *fs, struct hm_diff *out);
+void hm_diff_free(struct hm_diff *d);
+
 #endif
