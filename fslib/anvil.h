@@ -602,6 +602,7 @@ struct hm_bynode;
 struct hm_relation {
 	const char *name;
 	const char *brief;
+	const char *help;	/* paragraphs of plain text, or NULL */
 	const char *arg;	/* name of the optional operand ("PATH"), or NULL */
 	const struct hm_col *cols;
 	unsigned ncols;
