@@ -77,9 +77,11 @@ explain_layer1(struct session *s, struct sink *sink, uint64_t zone2)
 	if (crc == HM_CRC_BAD)
 		s->damage = true;
 	sink_text(sink, "layer 1", crc == HM_CRC_BAD ? MARK_BAD : MARK_NONE,
-	    "entry %" PRIu64 " at %016" PRIx64 ": phys_offset %016" PRIx64
-	    ", blocks_free %" PRIu64 ", crc %s", idx, at, e.phys_offset,
-	    e.blocks_free, crc_word(crc));
+	    "entry %" PRIu64 " at %016" PRIx64 ", crc %s", idx, at,
+	    crc_word(crc));
+	sink_text(sink, "phys_offset", MARK_NONE, "%016" PRIx64,
+	    e.phys_offset);
+	sink_text(sink, "blocks_free", MARK_NONE, "%" PRIu64, e.blocks_free);
 	return true;
 }
 
@@ -100,10 +102,13 @@ explain_layer2(struct session *s, struct sink *sink, uint64_t addr,
 	if (crc == HM_CRC_BAD)
 		s->damage = true;
 	sink_text(sink, "layer 2", crc == HM_CRC_BAD ? MARK_BAD : MARK_NONE,
-	    "entry %" PRIu64 " at %016" PRIx64 ": zone %u (%s), append_off %"
-	    PRIu32 ", bytes_free %" PRId32 ", crc %s",
-	    zone2 >> HM_BIGBLOCK_SHIFT & (HM_LAYER2_ENTRIES - 1), at, e.zone,
-	    zone_name(e.zone), e.append_off, e.bytes_free, crc_word(crc));
+	    "entry %" PRIu64 " at %016" PRIx64 ", crc %s",
+	    zone2 >> HM_BIGBLOCK_SHIFT & (HM_LAYER2_ENTRIES - 1), at,
+	    crc_word(crc));
+	sink_text(sink, "owner", MARK_NONE, "zone %u, %s", e.zone,
+	    zone_name(e.zone));
+	sink_text(sink, "append_off", MARK_NONE, "%" PRIu32, e.append_off);
+	sink_text(sink, "bytes_free", MARK_NONE, "%" PRId32, e.bytes_free);
 	sink_text(sink, "big-block", MARK_NONE, "%016" PRIx64 ", byte %" PRIu64
 	    " of it", hm_bigblock(zone2), in);
 	if (zone >= HM_ZONE_BTREE && zone <= HM_ZONE_SMALL && e.zone != zone) {
@@ -111,9 +116,9 @@ explain_layer2(struct session *s, struct sink *sink, uint64_t addr,
 
 		snprintf(why, sizeof(why), "the big-block belongs to zone %u, "
 		    "the address says %u", e.zone, zone);
-		step_failed(s, sink, "owner", why);
+		step_failed(s, sink, "verdict", why);
 	} else if (zone >= HM_ZONE_BTREE && in >= e.append_off) {
-		step_failed(s, sink, "owner", "beyond append_off: nothing was "
+		step_failed(s, sink, "verdict", "beyond append_off: nothing was "
 		    "allocated here yet");
 	}
 }

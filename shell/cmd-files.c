@@ -23,30 +23,6 @@ enum { DEEPEST = 256, ZEROS = 65536 };
 
 /* ------------------------------------------------------------------ basics */
 
-static const char *
-kind_of(unsigned obj_type)
-{
-	switch (obj_type) {
-	case HM_OBJ_DIRECTORY:
-		return "dir";
-	case HM_OBJ_REGFILE:
-	case HM_OBJ_DBFILE:
-		return "file";
-	case HM_OBJ_FIFO:
-		return "fifo";
-	case HM_OBJ_CDEV:
-		return "chr";
-	case HM_OBJ_BDEV:
-		return "blk";
-	case HM_OBJ_SOFTLINK:
-		return "symlink";
-	case HM_OBJ_SOCKET:
-		return "sock";
-	default:
-		return "?";
-	}
-}
-
 static unsigned
 type_of(const struct hm_object *o)
 {
@@ -108,26 +84,53 @@ mode_text(const struct hm_object *o, char *buf)
 	buf[10] = '\0';
 }
 
-/* What a symlink or device points at, malloc'd and escaped, or NULL. */
+/* What a symlink or device points at: bytes, malloc'd, or NULL. */
 static char *
-target_of(struct session *s, const struct hm_object *o)
+target_of(struct session *s, const struct hm_object *o, size_t *len)
 {
-	char *link, *text = NULL;
-	size_t len;
+	char *text = NULL;
+	int n;
 
 	if (!o->found)
 		return NULL;
-	if (type_of(o) == HM_OBJ_SOFTLINK) {
-		if (hm_readlink(s->fs, o, true, &link, &len) < 0)
-			return NULL;
-		text = escaped(link, len);
-		free(link);
-	} else if (type_of(o) == HM_OBJ_CDEV || type_of(o) == HM_OBJ_BDEV) {
-		if (asprintf(&text, "%" PRIu32 ",%" PRIu32, o->inode.rmajor,
-		    o->inode.rminor) < 0)
-			text = NULL;
-	}
+	if (type_of(o) == HM_OBJ_SOFTLINK)
+		return hm_readlink(s->fs, o, true, &text, len) < 0 ? NULL :
+		    text;
+	if (type_of(o) != HM_OBJ_CDEV && type_of(o) != HM_OBJ_BDEV)
+		return NULL;
+	n = asprintf(&text, "%" PRIu32 ",%" PRIu32, o->inode.rmajor,
+	    o->inode.rminor);
+	*len = n < 0 ? 0 : (size_t)n;
+	return n < 0 ? NULL : text;
+}
+
+/* The same as text, escaped. */
+static char *
+target_text(struct session *s, const struct hm_object *o)
+{
+	size_t len = 0;
+	char *bytes = target_of(s, o, &len);
+	char *text = bytes != NULL ? escaped(bytes, len) : NULL;
+
+	free(bytes);
 	return text;
+}
+
+/* "name -> target", bytes, malloc'd or NULL. */
+static char *
+name_and_target(struct hm_cell name, struct hm_cell target, size_t *len)
+{
+	static const char arrow[] = " -> ";
+	size_t n = (size_t)name.u, t = (size_t)target.u;
+	char *both = malloc(n + t + sizeof(arrow));
+
+	if (both == NULL)
+		return NULL;
+	memcpy(both, name.p, n);
+	memcpy(both + n, arrow, sizeof(arrow) - 1);
+	memcpy(both + n + sizeof(arrow) - 1, target.p, t);
+	*len = n + t + sizeof(arrow) - 1;
+	return both;
 }
 
 /* ---------------------------------------------------------------------- ls */
@@ -144,9 +147,20 @@ static const struct hm_col ls_long_cols[] = {
 	{ "uid", HM_COL_UINT, false, "owner" },
 	{ "gid", HM_COL_UINT, false, "group" },
 	{ "size", HM_COL_UINT, false, "bytes" },
-	{ "mtime", HM_COL_STR, false, "modified" },
+	{ "mtime", HM_COL_USEC, false, "modified" },
 	{ "name", HM_COL_STR, false, "name" },
 	{ "target", HM_COL_STR, false, "where a link points" },
+};
+/* In text, the time to the minute, and the target beside the name. */
+static const struct hm_col ls_text_cols[] = {
+	{ "obj_id", HM_COL_X64, false, "object" },
+	{ "mode", HM_COL_STR, false, "type and permissions" },
+	{ "nlink", HM_COL_UINT, false, "links" },
+	{ "uid", HM_COL_UINT, false, "owner" },
+	{ "gid", HM_COL_UINT, false, "group" },
+	{ "size", HM_COL_UINT, false, "bytes" },
+	{ "mtime", HM_COL_STR, false, "modified" },
+	{ "name", HM_COL_STR, false, "name" },
 };
 static const struct hm_col ls_all_cols[] = {
 	{ "create_tid", HM_COL_X64, false, "entry made" },
@@ -160,31 +174,35 @@ enum ls_how { LS_SHORT, LS_LONG, LS_ALL };
 
 static void
 ls_long_row(struct session *s, struct sink *sink, const struct hm_object *o,
-    const char *name)
+    struct hm_cell name)
 {
 	char mode[12], when[40] = "";
-	char *target = target_of(s, o);
+	size_t len = 0, both_len = 0;
+	char *target = target_of(s, o, &len);
 	struct hm_row row = { .null = o->found ? 0 : 0x7E };
-	/* in text, a target is read better beside the name */
 	char *both = NULL;
 
 	mode_text(o, mode);
 	hm_time_text(o->inode.mtime, when);
-	when[19] = '\0';
-	if (s->format == FORMAT_TEXT && target != NULL &&
-	    asprintf(&both, "%s -> %s", name, target) < 0)
-		both = NULL;
+	when[16] = '\0';
+	row.c[7] = name;
+	row.c[8] = (struct hm_cell){ len, target };
+	if (target == NULL)
+		row.null |= 1u << 8;
+	else if (s->format == FORMAT_TEXT)	/* read better side by side */
+		both = name_and_target(name, row.c[8], &both_len);
+	if (both != NULL)
+		row.c[7] = (struct hm_cell){ both_len, both };
 	row.c[0].u = o->obj_id;
 	row.c[1] = str_cell(mode);
 	row.c[2].u = o->inode.nlinks;
 	row.c[3].u = hm_uuid_id(&o->inode.uid);
 	row.c[4].u = hm_uuid_id(&o->inode.gid);
 	row.c[5].u = o->inode.size;
-	row.c[6] = str_cell(when);
-	row.c[7] = str_cell(both != NULL ? both : name);
-	row.c[8] = str_cell(target);
-	if (target == NULL)
-		row.null |= 1u << 8;
+	if (s->format == FORMAT_TEXT)
+		row.c[6] = str_cell(when);
+	else
+		row.c[6].u = o->inode.mtime;
 	sink_row(sink, &row, o->found ? MARK_NONE : MARK_BAD);
 	free(both);
 	free(target);
@@ -192,7 +210,8 @@ ls_long_row(struct session *s, struct sink *sink, const struct hm_object *o,
 
 static void
 ls_row(struct session *s, struct sink *sink, enum ls_how how,
-    const struct hm_object *o, const struct hm_dir_entry *e, const char *name)
+    const struct hm_object *o, const struct hm_dir_entry *e,
+    struct hm_cell name)
 {
 	struct hm_row row = { .null = 0 };
 	enum mark mark = MARK_NONE;
@@ -211,9 +230,9 @@ ls_row(struct session *s, struct sink *sink, enum ls_how how,
 			mark = MARK_DIM;
 	}
 	row.c[i++].u = o->obj_id;
-	row.c[i++] = str_cell(o->found ? kind_of(type_of(o)) :
-	    e != NULL && how == LS_ALL ? kind_of(e->elm.obj_type) : "?");
-	row.c[i] = str_cell(name);
+	row.c[i++] = str_cell(o->found ? object_kind(type_of(o)) :
+	    e != NULL && how == LS_ALL ? object_kind(e->elm.obj_type) : "?");
+	row.c[i] = name;
 	if (!o->found && how != LS_ALL)
 		mark = MARK_BAD;
 	sink_row(sink, &row, mark);
@@ -241,16 +260,11 @@ ls_dir(struct session *s, struct sink *sink, enum ls_how how,
 	if (d == NULL)
 		return -1;
 	while ((rc = hm_dir_next(d, &e)) == 1 && sink_ok(sink)) {
-		char *name = escaped(e.name, e.len);
-
-		rc = name == NULL ? HM_ENOMEM : hm_object_get(s->fs, e.pfs,
-		    e.obj_id, entry_asof(dir, &e), &o);
-		if (rc < 0) {
-			free(name);
+		rc = hm_object_get(s->fs, e.pfs, e.obj_id, entry_asof(dir, &e),
+		    &o);
+		if (rc < 0)
 			break;
-		}
-		ls_row(s, sink, how, &o, &e, name);
-		free(name);
+		ls_row(s, sink, how, &o, &e, (struct hm_cell){ e.len, e.name });
 	}
 	hm_dir_close(d);
 	return rc < 0 ? -1 : 0;
@@ -262,15 +276,14 @@ cmd_ls_run(struct session *s, const struct args *args, struct sink *sink)
 	enum ls_how how = args_flag(args, "a") ? LS_ALL :
 	    args_flag(args, "l") ? LS_LONG : LS_SHORT;
 	struct hm_object o;
-	char *name;
 	int rc = 0;
 
 	if (object_arg(s, args, 0, false, &o) < 0)
 		return -1;
-	/* in text the target stands beside the name */
-	if (how == LS_LONG)
-		sink_table(sink, "ls", ls_long_cols,
-		    s->format == FORMAT_TEXT ? 8 : 9);
+	if (how == LS_LONG && s->format == FORMAT_TEXT)
+		sink_table(sink, "ls", ls_text_cols, 8);
+	else if (how == LS_LONG)
+		sink_table(sink, "ls", ls_long_cols, 9);
 	else if (how == LS_ALL)
 		sink_table(sink, "ls", ls_all_cols, 5);
 	else
@@ -278,9 +291,8 @@ cmd_ls_run(struct session *s, const struct args *args, struct sink *sink)
 	if (type_of(&o) == HM_OBJ_DIRECTORY) {
 		rc = ls_dir(s, sink, how, &o);
 	} else {
-		name = escaped(args_str(args, 0), args_len(args, 0));
-		ls_row(s, sink, how, &o, NULL, name != NULL ? name : "");
-		free(name);
+		ls_row(s, sink, how, &o, NULL, (struct hm_cell){
+		    args_len(args, 0), args_str(args, 0) });
 	}
 	sink_table_end(sink);
 	return rc;
@@ -338,14 +350,20 @@ tree_line(struct tree *t, const struct hm_object *o, const char *name,
 	char *target;
 
 	if (t->s->format != FORMAT_TEXT) {
-		row.c[0] = str_cell(path);
-		row.c[1] = str_cell(o->found ? kind_of(type_of(o)) : "?");
+		char *bytes = strdup(path);
+
+		if (bytes == NULL)
+			return;
+		row.c[0] = (struct hm_cell){ hm_unescape((uint8_t *)bytes,
+		    path, strlen(path)), bytes };
+		row.c[1] = str_cell(o->found ? object_kind(type_of(o)) : "?");
 		row.c[2].u = o->obj_id;
 		row.c[3].u = o->inode.size;
 		sink_row(t->sink, &row, MARK_NONE);
+		free(bytes);
 		return;
 	}
-	target = target_of(t->s, o);
+	target = target_text(t->s, o);
 	sink_mline(t->sink, o->found ? MARK_NONE : MARK_BAD, "%s%s%s%s%s%s",
 	    t->prefix, last ? "`-- " : "|-- ", name,
 	    type_of(o) == HM_OBJ_DIRECTORY ? "/" :
@@ -480,14 +498,13 @@ const struct command cmd_tree = {
 /* -------------------------------------------------------------------- stat */
 
 static void
-stat_field(struct sink *sink, const struct hm_inode *inode, const char *name,
-    const char *note)
+stat_field(struct sink *sink, const struct hm_inode *inode, const char *name)
 {
 	const struct hm_field *f = hm_field_named(hm_type_named("inode"), name);
 
 	if (f != NULL)
 		sink_field(sink, &(struct ev_field){
-			.name = name, .field = f, .note = note,
+			.name = name, .field = f,
 			.item = (const uint8_t *)inode + f->offset,
 		});
 }
@@ -520,7 +537,7 @@ cmd_stat_run(struct session *s, const struct args *args, struct sink *sink)
 	};
 	const struct hm_inode *i;
 	struct hm_object o;
-	char *target, *path = NULL, id[24];
+	char *target, *path;
 
 	if (object_arg(s, args, 0, args_flag(args, "L"), &o) < 0)
 		return -1;
@@ -535,19 +552,9 @@ cmd_stat_run(struct session *s, const struct args *args, struct sink *sink)
 	if (o.found) {
 		stat_place(sink, &o);
 		for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]);
-		    k++) {
-			const char *note = NULL;
-
-			if (strcmp(fields[k], "uid") == 0 ||
-			    strcmp(fields[k], "gid") == 0) {
-				snprintf(id, sizeof(id), "%" PRIu32,
-				    hm_uuid_id(fields[k][0] == 'u' ? &i->uid :
-				    &i->gid));
-				note = id;
-			}
-			stat_field(sink, i, fields[k], note);
-		}
-		target = target_of(s, &o);
+		    k++)
+			stat_field(sink, i, fields[k]);
+		target = target_text(s, &o);
 		if (target != NULL)
 			sink_text(sink, "target", MARK_NONE, "%s", target);
 		free(target);
@@ -638,7 +645,7 @@ cmd_cat_run(struct session *s, const struct args *args, struct sink *sink)
 			return -1;
 		if (!is_file(&o))
 			return session_fail(s, "%s: not a regular file but a %s",
-			    args_str(args, i), kind_of(type_of(&o)));
+			    args_str(args, i), object_kind(type_of(&o)));
 		if (cat_file(s, sink, &o) < 0)
 			return -1;
 	}
@@ -663,14 +670,15 @@ const struct command cmd_cat = {
 
 /* ----------------------------------------------------------------- history */
 
+/* In text only the first four: the detail says the rest. */
 static const struct hm_col history_cols[] = {
 	{ "tid", HM_COL_X64, false, "transaction" },
 	{ "time", HM_COL_SEC, false, "when" },
-	{ "what", HM_COL_STR, false, "+ came, - went" },
-	{ "rec_type", HM_COL_STR, false, "kind of record" },
+	{ "what", HM_COL_STR, false, "+ came, - went, and the kind of record" },
+	{ "detail", HM_COL_STR, false, "name, size and mode, or file bytes" },
+	{ "rec_type", HM_COL_X16, false, "kind of record" },
 	{ "key", HM_COL_X64, false, "its key" },
 	{ "len", HM_COL_INT, false, "bytes of its data" },
-	{ "detail", HM_COL_STR, false, "name, or size and mode" },
 };
 
 struct change {
@@ -680,7 +688,8 @@ struct change {
 	uint16_t rec_type;
 	uint64_t key;
 	int32_t len;
-	char *detail;
+	char *detail;		/* bytes */
+	size_t detail_len;
 };
 struct changes {
 	struct change *v;
@@ -736,21 +745,54 @@ inode_detail(struct session *s, const struct hm_leaf *e)
 	if (hm_record_read(s->fs, e, data, &len) < 0 || len < sizeof(inode))
 		return NULL;
 	memcpy(&inode, data, sizeof(inode));
-	return asprintf(&text, "size %" PRIu64 ", mode %o, nlinks %" PRIu64,
+	return asprintf(&text, "size %" PRIu64 " mode %o links %" PRIu64,
 	    inode.size, inode.mode, inode.nlinks) < 0 ? NULL : text;
+}
+
+/* What a record of an object says of itself, malloc'd or NULL. */
+static char *
+record_detail(struct session *s, const struct hm_leaf *e)
+{
+	uint64_t end = (uint64_t)e->key, len = (uint64_t)(int64_t)e->data_len;
+	char *text;
+	int n;
+
+	switch (e->rec_type) {
+	case HM_REC_INODE:
+		return inode_detail(s, e);
+	case HM_REC_DATA:
+		n = asprintf(&text, "bytes %" PRIu64 "..%" PRIu64, end - len,
+		    end - 1);
+		break;
+	default:
+		n = asprintf(&text, "key %016" PRIx64, end);
+		break;
+	}
+	return n < 0 ? NULL : text;
+}
+
+static char *
+copy_bytes(const void *bytes, size_t len)
+{
+	char *copy = bytes != NULL ? malloc(len + 1) : NULL;
+
+	if (copy != NULL)
+		memcpy(copy, bytes, len);
+	return copy;
 }
 
 /* Both ends of an element's life. */
 static bool
-add_life(struct changes *l, const struct hm_leaf *e, const char *detail)
+add_life(struct changes *l, const struct hm_leaf *e, const void *detail,
+    size_t len)
 {
 	struct change c = {
 		.tid = e->create_tid, .ts = e->create_ts,
 		.rec_type = e->rec_type, .key = (uint64_t)e->key,
-		.len = e->data_len,
+		.len = e->data_len, .detail_len = len,
 	};
 
-	c.detail = detail != NULL ? strdup(detail) : NULL;
+	c.detail = copy_bytes(detail, len);
 	if (!add_change(l, &c)) {
 		free(c.detail);
 		return false;
@@ -760,8 +802,11 @@ add_life(struct changes *l, const struct hm_leaf *e, const char *detail)
 	c.tid = e->delete_tid;
 	c.ts = e->delete_ts;
 	c.gone = true;
-	c.detail = detail != NULL ? strdup(detail) : NULL;
-	return add_change(l, &c);
+	c.detail = copy_bytes(detail, len);
+	if (add_change(l, &c))
+		return true;
+	free(c.detail);
+	return false;
 }
 
 /* All records of (lo, obj_id), whatever their TIDs. */
@@ -791,9 +836,9 @@ object_records(struct session *s, uint32_t lo, uint64_t obj,
 			break;
 		if (e->rec_type == HM_REC_DIRENTRY)
 			continue;
-		detail = e->rec_type == HM_REC_INODE ? inode_detail(s, e) :
-		    NULL;
-		added = add_life(l, e, detail);
+		detail = record_detail(s, e);
+		added = add_life(l, e, detail, detail != NULL ?
+		    strlen(detail) : 0);
 		free(detail);
 		if (!added) {
 			rc = HM_ENOMEM;
@@ -816,47 +861,40 @@ directory_entries(struct session *s, const struct hm_object *dir, uint64_t of,
 	if (d == NULL)
 		return -1;
 	while ((rc = hm_dir_next(d, &e)) == 1) {
-		char *name;
-
 		if (of != 0 && e.obj_id != of)
 			continue;
-		name = escaped(e.name, e.len);
-		if (name == NULL || !add_life(l, &e.elm, name))
+		if (!add_life(l, &e.elm, e.name, e.len)) {
 			rc = -1;
-		free(name);
-		if (rc < 0)
 			break;
+		}
 	}
 	hm_dir_close(d);
 	return rc < 0 ? -1 : 0;
 }
 
 static void
-send_changes(struct sink *sink, const struct changes *l)
+send_changes(struct session *s, struct sink *sink, const struct changes *l)
 {
-	char rec[16];
+	char what[24], hex[8];
 
-	sink_table(sink, "history", history_cols, 7);
+	sink_table(sink, "history", history_cols,
+	    s->format == FORMAT_TEXT ? 4 : 7);
 	for (size_t i = 0; i < l->n && sink_ok(sink); i++) {
 		const struct change *c = &l->v[i];
 		struct hm_row row = { .null = 0 };
-		const char *name = NULL;
-		uint64_t v = 0;
 
-		for (unsigned k = 0; (name = hm_show_name(HM_SHOW_RECTYPE, k,
-		    &v)) != NULL; k++)
-			if (v == c->rec_type)
-				break;
-		snprintf(rec, sizeof(rec), "0x%04x", c->rec_type);
+		snprintf(what, sizeof(what), "%c %s", c->gone ? '-' : '+',
+		    value_name(HM_SHOW_RECTYPE, c->rec_type, hex,
+		    sizeof(hex)));
 		row.c[0].u = c->tid;
 		row.c[1].u = c->ts;
-		row.c[2] = str_cell(c->gone ? "-" : "+");
-		row.c[3] = str_cell(name != NULL ? name : rec);
-		row.c[4].u = c->key;
-		row.c[5].u = (uint64_t)(int64_t)c->len;
-		row.c[6] = str_cell(c->detail);
+		row.c[2] = str_cell(what);
+		row.c[3] = (struct hm_cell){ c->detail_len, c->detail };
+		row.c[4].u = c->rec_type;
+		row.c[5].u = c->key;
+		row.c[6].u = (uint64_t)(int64_t)c->len;
 		if (c->detail == NULL)
-			row.null |= 1u << 6;
+			row.null |= 1u << 3;
 		sink_row(sink, &row, c->gone ? MARK_DIM : MARK_NONE);
 	}
 	sink_table_end(sink);
@@ -883,7 +921,7 @@ cmd_history_run(struct session *s, const struct args *args, struct sink *sink)
 	if (rc == 0) {
 		if (l.n > 0)
 			qsort(l.v, l.n, sizeof(l.v[0]), by_tid);
-		send_changes(sink, &l);
+		send_changes(s, sink, &l);
 	}
 	changes_free(&l);
 	return rc;
@@ -1071,7 +1109,7 @@ extract_object(struct extract *x, int dir, const char *name,
 	default:
 		x->skipped++;
 		session_note(x->s, "%s: left out, %s", name,
-		    o->found ? kind_of(type_of(o)) : "no inode");
+		    o->found ? object_kind(type_of(o)) : "no inode");
 		return 0;
 	}
 }

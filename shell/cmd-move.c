@@ -14,30 +14,6 @@ enum { DEEPEST = 64, HEX_DEFAULT = 256, HEX_CHUNK = 65536 };
 
 static const struct operand no_operands[] = { { .kind = OP_NONE } };
 
-/* Go there and say so. */
-static int
-arrive(struct session *s, struct sink *sink, const struct hm_place *p)
-{
-	char text[200];
-
-	if (session_goto(s, p) < 0)
-		return -1;
-	sink_line(sink, "%s", place_text(&s->here, text, sizeof(text)));
-	return 0;
-}
-
-static int
-arrive_at(struct session *s, struct sink *sink, uint64_t addr,
-    const char *type)
-{
-	struct hm_place p;
-
-	if (hm_place_at(s->fs, addr, type != NULL ? hm_type_named(type) : NULL,
-	    &p) < 0)
-		return -1;
-	return arrive(s, sink, &p);
-}
-
 static bool
 is_type(const struct hm_place *p, const char *name)
 {
@@ -64,6 +40,49 @@ element_place(uint64_t node, const struct hm_node *n, int idx,
 		.len = f->size, .type = hm_field_sub(t, f, n), .parent = t,
 		.parent_addr = node, .field = f, .item = (unsigned)idx,
 	};
+}
+
+/* Say where we are; an element with its key and what hangs on it. */
+static int
+tell_here(struct session *s, struct sink *sink)
+{
+	char text[200];
+	struct tree_place at;
+	struct hm_node node;
+
+	place_text(&s->here, text, sizeof(text));
+	if (s->format != FORMAT_TEXT || !is_element(&s->here) ||
+	    s->here.item >= HM_LEAF_MAX) {
+		sink_line(sink, "%s", text);
+		return 0;
+	}
+	if (hm_node_read(s->fs, s->here.parent_addr, &node) < 0)
+		return -1;
+	tree_find(s->fs, s->here.parent_addr, &node, &at);
+	sink_begin(sink, "element", text, s->here.addr, MARK_NONE);
+	listing_element(s, sink, s->here.parent_addr, &node,
+	    (int)s->here.item, &at, true);
+	sink_end(sink);
+	return 0;
+}
+
+/* Go there and say so. */
+static int
+arrive(struct session *s, struct sink *sink, const struct hm_place *p)
+{
+	return session_goto(s, p) < 0 ? -1 : tell_here(s, sink);
+}
+
+static int
+arrive_at(struct session *s, struct sink *sink, uint64_t addr,
+    const char *type)
+{
+	struct hm_place p;
+
+	if (hm_place_at(s->fs, addr, type != NULL ? hm_type_named(type) : NULL,
+	    &p) < 0)
+		return -1;
+	return arrive(s, sink, &p);
 }
 
 /* ------------------------------------------------------------ goto, print */
@@ -587,30 +606,26 @@ parse_key(const char *text, struct hm_base *key, bool *tid)
 	return n >= 4 && v[0] <= UINT32_MAX && v[2] <= UINT16_MAX;
 }
 
-/* Show an element; go there if asked. */
+/* Show an element, and stay there or go back to where we were. */
 static int
 show_found(struct session *s, struct sink *sink, uint64_t off, int idx, bool go)
 {
-	struct tree_place at;
+	struct hm_place was = s->here, p;
 	struct hm_node node;
-	struct hm_place p;
-	char title[80];
+	int rc;
 
 	if (hm_node_read(s->fs, off, &node) < 0)
 		return -1;
 	element_place(off, &node, idx, &p);
-	if (s->format != FORMAT_TEXT) {
-		if (print_place(s, sink, &p, false) < 0)
-			return -1;
-	} else {
-		snprintf(title, sizeof(title), "node %016" PRIx64 " elms[%d]",
-		    off, idx);
-		tree_find(s->fs, off, &node, &at);
-		sink_begin(sink, "leaf", title, p.addr, MARK_NONE);
-		listing_element(s, sink, off, &node, idx, &at, true);
-		sink_end(sink);
-	}
-	return go ? session_goto(s, &p) : 0;
+	if (s->format != FORMAT_TEXT)
+		return print_place(s, sink, &p, false) < 0 ? -1 :
+		    go ? session_goto(s, &p) : 0;
+	if (go)
+		return arrive(s, sink, &p);
+	s->here = p;
+	rc = tell_here(s, sink);
+	s->here = was;
+	return rc;
 }
 
 /* The last element of the tree: its index, or -1. */
@@ -705,12 +720,7 @@ const struct command cmd_find = {
 static int
 go_back(struct session *s, struct sink *sink, bool forward)
 {
-	char text[200];
-
-	if (session_back(s, forward) < 0)
-		return -1;
-	sink_line(sink, "%s", place_text(&s->here, text, sizeof(text)));
-	return 0;
+	return session_back(s, forward) < 0 ? -1 : tell_here(s, sink);
 }
 
 static int

@@ -216,9 +216,32 @@ listing_node(struct session *s, struct sink *sink, uint64_t off,
 
 /* ------------------------------------------------------------- one element */
 
-/* The name of a number in an enum of the format, or its hex. */
-static const char *
-name_of(enum hm_show show, uint64_t value, char *buf, size_t size)
+const char *
+object_kind(unsigned obj_type)
+{
+	switch (obj_type) {
+	case HM_OBJ_DIRECTORY:
+		return "dir";
+	case HM_OBJ_REGFILE:
+	case HM_OBJ_DBFILE:
+		return "file";
+	case HM_OBJ_FIFO:
+		return "fifo";
+	case HM_OBJ_CDEV:
+		return "chr";
+	case HM_OBJ_BDEV:
+		return "blk";
+	case HM_OBJ_SOFTLINK:
+		return "symlink";
+	case HM_OBJ_SOCKET:
+		return "sock";
+	default:
+		return "?";
+	}
+}
+
+const char *
+value_name(enum hm_show show, uint64_t value, char *buf, size_t size)
 {
 	const char *name;
 	uint64_t v;
@@ -314,16 +337,15 @@ static void
 leaf_element(struct session *s, struct sink *sink, const struct hm_leaf *e,
     bool verdict)
 {
-	char rec[16], obj[16], data[64], when[40];
+	char rec[16], data[64], when[40];
 
 	data_text(s, e, verdict, data, sizeof(data));
 	hm_time_text((uint64_t)e->create_ts * 1000000, when);
 	when[19] = '\0';
 	sink_mline(sink, strstr(data, "bad!") != NULL ? MARK_BAD : MARK_NONE,
 	    "     %-8s %-4.4s %s%s%s",
-	    name_of(HM_SHOW_RECTYPE, e->rec_type, rec, sizeof(rec)),
-	    e->obj_type == 0 ? "" :
-	    name_of(HM_SHOW_OBJTYPE, e->obj_type, obj, sizeof(obj)), data,
+	    value_name(HM_SHOW_RECTYPE, e->rec_type, rec, sizeof(rec)),
+	    e->obj_type == 0 ? "" : object_kind(e->obj_type), data,
 	    e->create_ts != 0 ? "  " : "", e->create_ts != 0 ? when : "");
 	if (e->delete_tid != 0) {
 		hm_time_text((uint64_t)e->delete_ts * 1000000, when);

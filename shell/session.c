@@ -20,7 +20,7 @@
 #include "shell.h"
 
 enum {
-	FINDINGS_SHOWN = 20,
+	FINDINGS_SHOWN = 10,
 	SOURCE_DEPTH = 16,	/* of source in source */
 	HISTORY = 1000,		/* places `back` remembers */
 };

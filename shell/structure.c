@@ -122,6 +122,21 @@ column_of(const struct hm_field *f)
 	return col;
 }
 
+/* A reserved field that is 0 in all structures of the array? */
+static bool
+is_idle(const struct hm_field *array, const struct hm_field *f,
+    const uint8_t *data, size_t len)
+{
+	if (strncmp(f->name, "reserved", 8) != 0)
+		return false;
+	for (unsigned i = 0; i < array->count &&
+	    (size_t)(i + 1) * array->size <= len; i++)
+		if (hm_field_number(f, data + (size_t)i * array->size +
+		    f->offset) != 0)
+			return false;
+	return true;
+}
+
 static void
 struct_table(struct sink *sink, const struct hm_field *f, const uint8_t *data,
     size_t len)
@@ -130,10 +145,15 @@ struct_table(struct sink *sink, const struct hm_field *f, const uint8_t *data,
 	struct hm_col cols[HM_ROW_MAX] = {
 		{ .name = "idx", .type = HM_COL_UINT },
 	};
+	const struct hm_field *from[HM_ROW_MAX] = { NULL };
 	unsigned n = 1;
 
-	for (unsigned i = 0; i < t->nfields && n < HM_ROW_MAX; i++)
+	for (unsigned i = 0; i < t->nfields && n < HM_ROW_MAX; i++) {
+		if (is_idle(f, &t->fields[i], data, len))
+			continue;
+		from[n] = &t->fields[i];
 		cols[n++] = column_of(&t->fields[i]);
+	}
 	sink_table(sink, f->name, cols, n);
 	for (unsigned i = 0; i < f->count && (size_t)(i + 1) * f->size <= len;
 	    i++) {
@@ -141,8 +161,8 @@ struct_table(struct sink *sink, const struct hm_field *f, const uint8_t *data,
 
 		row.c[0].u = i;
 		for (unsigned k = 1; k < n; k++)
-			row.c[k].u = hm_field_number(&t->fields[k - 1], data +
-			    (size_t)i * f->size + t->fields[k - 1].offset);
+			row.c[k].u = hm_field_number(from[k], data +
+			    (size_t)i * f->size + from[k]->offset);
 		sink_row(sink, &row, MARK_NONE);
 	}
 	sink_table_end(sink);

@@ -20,6 +20,7 @@
 enum {
 	LOOK_AHEAD = 200,	/* rows that decide the widths */
 	NAME_MAX_WIDTH = 26,	/* names wider than this do not widen the rest */
+	LAST_MIN = 12,		/* room the last column of a line needs */
 	PER_LINE = 16,		/* bytes of a hexdump line */
 };
 
@@ -388,12 +389,15 @@ text_table(struct sink *s, const struct ev_table *ev)
 }
 
 /* Does column i begin a new line when the line is already at column *at?  The
- * same answer for the header and every row. */
+ * same answer for the header and every row.  The last column may run out of
+ * the screen: one long name does not fold a whole table. */
 static bool
 breaks(const struct text *t, unsigned i, unsigned *at)
 {
 	unsigned room = t->out->width, w = t->width[i];
 
+	if (i + 1 == t->ncols && t->cols[i].type == HM_COL_STR && w > LAST_MIN)
+		w = LAST_MIN;
 	if (i > 0 && room > 0 && *at + 2 + w > room) {
 		*at = 2 * t->depth + 4 + w;
 		return true;
