@@ -102,6 +102,9 @@ struct hm_open_opts {
 	uint64_t offset;	/* byte of the volume inside each image (a partition) */
 	uint64_t vol_buf_beg;	/* 0, or where zone-2 offset 0 lies: for a volume
 				 * whose header is destroyed */
+	const char *const *maps; /* NULL, or for each image the map file of GNU
+				 * ddrescue (NULL: none): what was not rescued is
+				 * unreadable */
 	bool writable;		/* allow commit (files are still opened O_RDONLY) */
 	const volatile sig_atomic_t *interrupt; /* polled by all that takes long */
 };

@@ -24,6 +24,8 @@ file_read(struct dev *d, void *buf, size_t len, uint64_t byte)
 
 	if (byte > d->size || len > d->size - byte)
 		return ENXIO;
+	if (badmap_hits(&d->bad, byte + d->offset, len))
+		return EIO;
 	while (len > 0) {
 		ssize_t n = pread(d->fd, p, len, (off_t)(byte + d->offset));
 
@@ -256,7 +258,36 @@ dev_open(struct dev *d, const char *path, uint64_t offset,
 	}
 	d->size -= offset;
 	d->offset = offset;
+	dev_stamp(d);
 	return 0;
+}
+
+/* Times of devices say nothing; what they begin with does. */
+void
+dev_stamp(struct dev *d)
+{
+	uint8_t head[HM_BUFSIZE] = { 0 };
+	struct stat st;
+	size_t n = d->size < sizeof(head) ? (size_t)d->size : sizeof(head);
+
+	if (fstat(d->fd, &st) == 0) {
+		d->mtime_sec = st.st_mtim.tv_sec;
+		d->mtime_nsec = st.st_mtim.tv_nsec;
+	}
+	file_read(d, head, n, 0);
+	d->head_crc = hm_crc(HM_CRC32, head, n);
+}
+
+bool
+dev_unchanged(struct dev *d)
+{
+	struct dev now = *d;
+	off_t end = lseek(d->fd, 0, SEEK_END);
+
+	dev_stamp(&now);
+	return now.mtime_sec == d->mtime_sec &&
+	    now.mtime_nsec == d->mtime_nsec && now.head_crc == d->head_crc &&
+	    end >= 0 && (uint64_t)end == d->size + d->offset;
 }
 
 void
@@ -264,5 +295,6 @@ dev_close(struct dev *d)
 {
 	if (d->ops != NULL)
 		d->ops->close(d);
+	badmap_free(&d->bad);
 	d->ops = NULL;
 }

@@ -9,6 +9,7 @@
 #define FSLIB_INTERNAL_H
 
 #include "anvil.h"
+#include "badmap.h"
 
 /* ------------------------------------------------------------------ device */
 
@@ -24,6 +25,7 @@ struct dev {
 	uint64_t size;		/* bytes, offset taken off */
 	uint64_t offset;	/* of the volume in the file */
 	int fd;			/* a file (the image, or its decompressed copy) */
+	struct badmap bad;	/* bytes of the file that hold nothing */
 	bool compressed;
 	int64_t mtime_sec;	/* as it was opened: commit looks whether someone */
 	int64_t mtime_nsec;	/* else wrote since (dev_stamp) */

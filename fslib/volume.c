@@ -120,8 +120,8 @@ volume_order(const void *a, const void *b)
 }
 
 static int
-open_one(struct hm_fs *fs, const char *path, const struct hm_open_opts *o,
-    struct hm_error *err)
+open_one(struct hm_fs *fs, const char *path, const char *map,
+    const struct hm_open_opts *o, struct hm_error *err)
 {
 	struct vol *v = &fs->s->vols[fs->s->nvol];
 	struct hm_volume h;
@@ -132,6 +132,8 @@ open_one(struct hm_fs *fs, const char *path, const struct hm_open_opts *o,
 	if (rc != 0)
 		return rc;
 	fs->s->nvol++;		/* from here hm_close frees it */
+	if (map != NULL && (rc = badmap_load(&v->dev.bad, map, err)) != 0)
+		return rc;
 	v->path = strdup(path);
 	if (v->path == NULL)
 		return fail(err, "out of memory");
@@ -240,7 +242,8 @@ open_all(struct hm_fs *fs, const char *const *paths, int n,
 		return fail(err, "%d images were given (valid: 1 to %d)", n,
 		    HM_VOLUMES);
 	for (int i = 0; i < n && rc == 0; i++)
-		rc = open_one(fs, paths[i], o, err);
+		rc = open_one(fs, paths[i], o->maps != NULL ? o->maps[i] : NULL,
+		    o, err);
 	if (rc == 0)
 		rc = check_set(fs, err);
 	if (rc != 0)

@@ -43,6 +43,8 @@ struct options {
 	const char *undo;
 	struct hm_open_opts open;
 	const char **images;	/* what is no option, in argv's order */
+	const char **maps;	/* of each image, or NULL */
+	const char *map;	/* for the image to come */
 	int nimages;
 };
 
@@ -60,6 +62,8 @@ static const char usage_text[] =
     "  --offset N         the volume begins at byte N of each image\n"
     "  --vol-buf-beg N    zone-2 offset 0 is at byte N: for a volume whose\n"
     "                     header is destroyed\n"
+    "  --map FILE         ddrescue map of the image that follows: what was not\n"
+    "                     rescued is unreadable, not zero\n"
     "  --undo FILE        restore the bytes a commit saved to FILE\n"
     "  --yes              do not ask\n"
     "  -V, --version      print the version\n"
@@ -120,7 +124,7 @@ set_format(struct options *o, const char *name)
 
 /* Letters of options and their long names; has: a value follows. */
 enum {
-	OPT_OFFSET = 256, OPT_BUF_BEG, OPT_PANELS, OPT_UNDO, OPT_YES,
+	OPT_OFFSET = 256, OPT_BUF_BEG, OPT_MAP, OPT_PANELS, OPT_UNDO, OPT_YES,
 	OPT_DUMP_COMMANDS, OPT_DUMP_FORMAT, OPT_DUMP_EXAMPLES,
 };
 static const struct {
@@ -134,6 +138,7 @@ static const struct {
 	{ 'V', "version", false }, { 'h', "help", false },
 	{ OPT_OFFSET, "offset", true },
 	{ OPT_BUF_BEG, "vol-buf-beg", true },
+	{ OPT_MAP, "map", true },
 	{ OPT_PANELS, "panels", false },
 	{ OPT_UNDO, "undo", true },
 	{ OPT_YES, "yes", false },
@@ -204,6 +209,12 @@ one_option(struct options *o, int id, const char *value)
 		if (!parse_bytes(value, &o->open.vol_buf_beg))
 			return usage_error("--vol-buf-beg %s: not a number",
 			    value);
+		break;
+	case OPT_MAP:
+		if (o->map != NULL)
+			return usage_error("--map %s: belongs to the image "
+			    "that follows, and none does", o->map);
+		o->map = value;
 		break;
 	case OPT_PANELS:
 		o->panels = true;
@@ -281,8 +292,11 @@ parse_options(struct options *o, char **argv, int *ends, int *status)
 	for (int i = 1; argv[i] != NULL && rc == OK && !*ends; i++) {
 		const char *a = argv[i];
 
-		if (!options || a[0] != '-' || a[1] == '\0')
+		if (!options || a[0] != '-' || a[1] == '\0') {
+			o->maps[o->nimages] = o->map;
+			o->map = NULL;
 			o->images[o->nimages++] = a;
+		}
 		else if (strcmp(a, "--") == 0)
 			options = false;
 		else if (a[1] == '-')
@@ -292,6 +306,14 @@ parse_options(struct options *o, char **argv, int *ends, int *status)
 		if (argv[i] == NULL)
 			break;
 	}
+	/* "anvil IMAGE --map FILE" can only mean one thing. */
+	if (o->map != NULL && o->nimages == 1 && o->maps[0] == NULL) {
+		o->maps[0] = o->map;
+		o->map = NULL;
+	}
+	if (rc == OK && !*ends && o->map != NULL)
+		return usage_error("--map %s: belongs to the image that "
+		    "follows, and none does", o->map);
 	return rc;
 }
 
@@ -413,6 +435,7 @@ open_images(struct session *s, struct options *o)
 	if (o->nimages == 0)
 		return OK;
 	o->open.interrupt = &interrupt;
+	o->open.maps = o->maps;
 	s->fs = hm_open(o->images, o->nimages, &o->open, &err);
 	if (s->fs == NULL) {
 		session_fail(s, "%s", err.text);
@@ -492,7 +515,8 @@ main(int argc, char **argv)
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGINT, &stop, NULL);
 	o.images = calloc((size_t)argc + 1, sizeof(*o.images));
-	if (o.images == NULL)
+	o.maps = calloc((size_t)argc + 1, sizeof(*o.maps));
+	if (o.images == NULL || o.maps == NULL)
 		return usage_error("out of memory");
 	status = parse_options(&o, argv, &ends, &printed);
 	if (status == OK && ends) {
@@ -507,5 +531,6 @@ main(int argc, char **argv)
 	}
 	free(o.jobs);
 	free(o.images);
+	free(o.maps);
 	return status;
 }
