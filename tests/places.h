@@ -34,21 +34,21 @@ static char image_path[64];
 static uint64_t image_size, root_addr, buf_size;
 static int version;
 
-static void
+static inline void
 die(const char *what)
 {
 	fprintf(stderr, "%s: %s\n", what, strerror(errno));
 	exit(2);
 }
 
-static void
+static inline void
 get(void *buf, size_t len, uint64_t byte)
 {
 	if (pread(image, buf, len, (off_t)byte) != (ssize_t)len)
 		die("reading the image in memory");
 }
 
-static void
+static inline void
 put(const void *buf, size_t len, uint64_t byte)
 {
 	if (pwrite(image, buf, len, (off_t)byte) != (ssize_t)len)
@@ -56,7 +56,7 @@ put(const void *buf, size_t len, uint64_t byte)
 }
 
 /* Copy an image into memory, holes left out. */
-static void
+static inline void
 load(const char *path)
 {
 	static uint8_t buf[65536];
@@ -82,7 +82,7 @@ load(const char *path)
 
 /* ------------------------------------------------------------- the structures */
 
-static struct place *
+static inline struct place *
 place_add(struct hm_fs *fs, const char *type, uint64_t addr, unsigned what)
 {
 	struct place *p = &places[nplaces];
@@ -102,7 +102,7 @@ place_add(struct hm_fs *fs, const char *type, uint64_t addr, unsigned what)
 	return p;
 }
 
-static void
+static inline void
 collect_tree(struct hm_fs *fs)
 {
 	struct hm_walk *w = hm_walk_open(fs, 0);
@@ -144,7 +144,7 @@ collect_tree(struct hm_fs *fs)
 }
 
 /* The first layer-1 entries and one layer-2 entry a zone. */
-static void
+static inline void
 collect_maps(struct hm_fs *fs)
 {
 	uint64_t l1 = hm_layer1_addr(fs, HM_UNAVAIL & 0), bb, where;
@@ -163,7 +163,7 @@ collect_maps(struct hm_fs *fs)
 }
 
 /* The first records of each type in the log, and what begins it. */
-static void
+static inline void
 collect_fifo(struct hm_fs *fs)
 {
 	const uint64_t base = UINT64_C(0x3000000000000000);
@@ -205,7 +205,7 @@ collect_fifo(struct hm_fs *fs)
 	}
 }
 
-static void
+static inline void
 collect(bool log_only)
 {
 	struct hm_error err;
@@ -237,7 +237,7 @@ collect(bool log_only)
 /* -------------------------------------------------------------------- CRCs */
 
 /* Make the CRC right that covers a place. */
-static void
+static inline void
 fix_crc(const struct place *p)
 {
 	static uint8_t buf[HM_BUFSIZE];

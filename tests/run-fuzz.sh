@@ -10,7 +10,7 @@ for c in tests/fuzz-*.c; do
 	mkdir -p "$tmp/$f" "$O/crashes"
 	ANVIL_SAMPLE=$(unpacked history-v7 | tr -d ' ')
 	export ANVIL_SAMPLE
-	if timeout 900 "$SAN/tests/$f" -timeout=20 -rss_limit_mb=3000 -runs=0 \
+	if timeout 900 "$SAN/tests/$f" -timeout=20 -rss_limit_mb=3000 -close_fd_mask=3 -runs=0 \
 	    -artifact_prefix="$O/crashes/$f-" "$corpus" > "$tmp/log" 2>&1; then
 		pass "$f: its $(find "$corpus" -type f | wc -l) known inputs"
 	else
@@ -19,7 +19,7 @@ for c in tests/fuzz-*.c; do
 		continue
 	fi
 	if timeout $((seconds + 120)) "$SAN/tests/$f" -timeout=20 \
-	    -rss_limit_mb=3000 -max_total_time="$seconds" \
+	    -rss_limit_mb=3000 -close_fd_mask=3 -max_total_time="$seconds" -dict=tests/fuzz.dict \
 	    -artifact_prefix="$O/crashes/$f-" "$tmp/$f" "$corpus" \
 	    > "$tmp/log" 2>&1; then
 		pass "$f: $(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$tmp/log")" \

@@ -42,7 +42,7 @@ sums() {
 	table "$2" | awk -v dir="$w/$1" -v prefix="$3" "$word"'
 	NR > 1 { printf "cat %s%s > %s/%06d\n", prefix, word($1), dir, NR }
 	' >> "$w/lines"
-	echo "$1 $2" >> "$w/sums"
+	echo "$1 $2" >> "$w/todo"
 }
 take_sums() {
 	(cd "$w/$1" && find . -name '[0-9]*' -print0 |
@@ -61,7 +61,7 @@ one() {
 	dir=$images/$name
 	w=$tmp/$name
 	mkdir "$w"
-	: > "$w/lines"; : > "$w/pairs"; : > "$w/sums"
+	: > "$w/lines"; : > "$w/pairs"; : > "$w/todo"
 	for r in $relations; do
 		has "$dir/expected/$r.tsv" || continue
 		echo "$r > $w/$r.tsv" >> "$w/lines"
@@ -106,7 +106,7 @@ one() {
 	status=$?
 	while read -r label file; do
 		take_sums "$label" "$file"
-	done < "$w/sums"
+	done < "$w/todo"
 	"$O/tests/compare" < "$w/pairs" > "$w/report" || status="$status/differs"
 	case $status in
 	0|3) pass "$name: $(wc -l < "$w/pairs") tables," \
