@@ -1,4 +1,89 @@
-/* commit.h - structural edits, transactions, repair (D 10). */
+/*
+ * commit.h - what is staged becomes a HAMMER transaction on the image (D 10);
+ * the file of old bytes that takes it back; edits as steps that can be undone;
+ * repairs.
+ *
+ * A commit has two halves.  The plan reads only: it knows every byte that will
+ * be written, in which step, and where the barriers are.  Running it opens the
+ * images for writing, for the first time, and does as planned.
+ */
 #ifndef ANVIL_COMMIT_H
 #define ANVIL_COMMIT_H
+
+/* -------------------------------------------------------- where bytes go to */
+
+/* How a commit writes: 0, or an errno.  fsync is called for every volume at
+ * every barrier. */
+struct hm_commit_io {
+	void *ctx;
+	int (*pwrite)(void *ctx, unsigned vol, const void *buf, size_t len,
+	    uint64_t byte);
+	int (*fsync)(void *ctx, unsigned vol);
+};
+
+/* ------------------------------------------------------------------ the plan */
+
+struct hm_commit_opts {
+	bool raw;		/* the overlay's bytes as they are, no transaction */
+	bool lose_redo;		/* fsynced data that only REDO records hold may go */
+};
+
+/* What a plan will do, for people. */
+struct hm_commit_info {
+	uint64_t changed;	/* bytes that differ from the image */
+	uint64_t written;	/* bytes written in all, FIFO and headers included */
+	unsigned volumes;	/* how many are written to */
+	uint64_t undo_records, undo_bytes; /* put into the FIFO; payload */
+	uint64_t fifo_used;	/* bytes of the FIFO from beg to end */
+	uint64_t beg, end;	/* zone 3: first new record, and behind the last */
+	bool recovers;		/* the active range is undone first, for good */
+	uint64_t recovered;	/* UNDO records of that range */
+	bool raw;
+	bool nothing;		/* there is nothing to write */
+	uint64_t next_tid;	/* what vol0_next_tid will be */
+};
+
+struct hm_commit;
+/*
+ * Plan a commit of the view: edits, and the position in time.  HM_EBUSY: the
+ * FIFO is not clean and no recovery is staged; HM_EINVAL: it can't be done as a
+ * transaction (the sentence says why, and what can).  NULL on failure.
+ */
+struct hm_commit *hm_commit_plan(struct hm_fs *fs,
+    const struct hm_commit_opts *opts);
+void hm_commit_info(const struct hm_commit *c, struct hm_commit_info *out);
+/* The i-th write: step (barriers lie between steps), place and length; false
+ * past the end. */
+bool hm_commit_write(const struct hm_commit *c, size_t i, unsigned *step,
+    unsigned *vol, uint64_t *byte, const uint8_t **data, size_t *len);
+void hm_commit_free(struct hm_commit *c);
+
+/* Carry a plan out through io: on failure what was written is put back, if
+ * that can be.  The handle still shows what it showed; see hm_commit_done. */
+int hm_commit_run(struct hm_commit *c, const struct hm_commit_io *io);
+/* The image now holds what the view showed: nothing is staged, the position is
+ * now, caches are forgotten. */
+void hm_commit_done(struct hm_fs *fs);
+
+/*
+ * The images opened for writing: locked, tested for being the same as when they
+ * were read and for not being in use.  HM_EROFS, HM_EBUSY, HM_EOPEN.  Of a
+ * compressed image a decompressed copy beside it is made and written to.
+ */
+struct hm_commit_files;
+struct hm_commit_files *hm_commit_files_open(struct hm_fs *fs);
+const struct hm_commit_io *hm_commit_files_io(struct hm_commit_files *f);
+/* The file volume no is written to. */
+const char *hm_commit_files_name(const struct hm_commit_files *f, unsigned no);
+void hm_commit_files_close(struct hm_commit_files *f);
+
+/* ---------------------------------------------------------------- undo file */
+
+/* Write the old bytes of everything the plan writes into a new file, and bring
+ * it to the disk.  It must not exist yet. */
+int hm_undofile_write(const struct hm_commit *c, const char *path);
+/* Put the old bytes back into the images of fs. *bytes: how many. */
+int hm_undofile_apply(struct hm_fs *fs, const char *path, bool dry,
+    uint64_t *bytes);
+
 #endif
