@@ -41,7 +41,12 @@ object_arg(struct session *s, const struct args *args, unsigned i, bool follow,
 		path = "/";
 		len = 1;
 	}
-	return hm_namei(s->fs, path, len, follow, o) < 0 ? -1 : 0;
+	if (hm_namei(s->fs, path, len, follow, o) < 0)
+		return -1;
+	if (!o->found && o->obj_id == 1)
+		return session_fail(s, "the inode of the root directory of PFS "
+		    "%u cannot be read", o->pfs);
+	return 0;
 }
 
 static char *

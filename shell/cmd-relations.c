@@ -206,6 +206,16 @@ crc_column(const struct hm_relation *r)
 	return strcmp(r->name, "undo") == 0 ? -1 : hm_col_named(r, "crc");
 }
 
+/* Damage counts only where its column is shown, in every format. */
+static bool
+shows(const struct query *q, int col)
+{
+	for (unsigned i = 0; i < q->ncols; i++)
+		if (col >= 0 && q->cols[i] == (unsigned)col)
+			return true;
+	return false;
+}
+
 static bool
 row_is_bad(const struct hm_relation *r, int crc, const struct hm_row *row)
 {
@@ -342,7 +352,7 @@ tell_progress(struct session *s, const struct hm_relation *r,
 	if (r->progress != NULL)
 		r->progress(c, &done, &all);
 	if (all > 0)
-		session_progress(s, r->by_node ? "nodes" : "steps", done, all);
+		session_progress(s, NULL, done, all);
 	else
 		session_progress(s, "rows", rows, 0);
 }
@@ -352,7 +362,8 @@ static int
 send_rows(struct session *s, const struct query *q, struct sink *sink,
     struct hm_rel_cursor *c, struct listing *l)
 {
-	int crc = crc_column(q->r), deleted = hm_col_named(q->r, "delete_tid");
+	int crc = shows(q, crc_column(q->r)) ? crc_column(q->r) : -1;
+	int deleted = hm_col_named(q->r, "delete_tid");
 	int idx = l != NULL ? hm_col_named(q->r, "idx") : -1, rc = 0;
 	struct hm_row row, out;
 	uint64_t rows = 0, seen = 0;

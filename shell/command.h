@@ -139,7 +139,8 @@ int session_fs_fail(struct session *);
 /* To stderr, escaped, one line; for notes and progress. */
 void session_note(struct session *, const char *fmt, ...) HM_PRINTF(2, 3);
 /* Progress of something long; draws at most some times a second and only on a
- * terminal.  all == 0: unknown.  what: "nodes", "MiB", .. */
+ * terminal.  all == 0: unknown.  what: "nodes", "MiB", .., NULL if the numbers
+ * are only parts of a whole. */
 void session_progress(struct session *, const char *what, uint64_t done,
     uint64_t all);
 /* Move to a place (pushes the old one on `back`). */

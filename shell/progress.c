@@ -76,8 +76,14 @@ session_progress(struct session *s, const char *what, uint64_t done,
 		return;
 	s->sh->drawn = now;
 	rate = (double)done / took;
-	if (all > 0 && done > 0 && done <= all) {
+	if (all > 0 && done > 0 && done <= all)
 		time_text((double)(all - done) / rate, left, sizeof(left));
+	else
+		left[0] = '\0';
+	if (left[0] != '\0' && what == NULL) {	/* the units say nothing */
+		n = snprintf(line, sizeof(line), "%3u%%, %s left",
+		    (unsigned)((double)done * 100 / (double)all), left);
+	} else if (left[0] != '\0') {
 		n = snprintf(line, sizeof(line),
 		    "%3u%% %llu of %llu %s, %.0f/s, %s left",
 		    (unsigned)((double)done * 100 / (double)all),
@@ -85,7 +91,8 @@ session_progress(struct session *s, const char *what, uint64_t done,
 		    rate, left);
 	} else {
 		n = snprintf(line, sizeof(line), "%llu %s, %.0f/s",
-		    (unsigned long long)done, what, rate);
+		    (unsigned long long)done, what != NULL ? what : "steps",
+		    rate);
 	}
 	screen_size(s, &columns, &rows);
 	if (n >= 0 && (unsigned)n >= columns && columns > 1)

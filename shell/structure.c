@@ -366,17 +366,24 @@ print_struct(struct session *s, struct sink *sink, const struct hm_place *p,
 	sink_end(sink);
 }
 
+/* A field by itself; programs also want to know of what. */
 static void
-print_field(struct sink *sink, const struct hm_place *p, const uint8_t *data,
-    bool raw)
+print_field(struct session *s, struct sink *sink, const struct hm_place *p,
+    const uint8_t *data, bool raw)
 {
+	bool within = s->format != FORMAT_TEXT && p->parent != NULL;
 	char name[100];
 
+	if (within)
+		sink_begin(sink, p->parent->name, NULL, p->parent_addr,
+		    MARK_NONE);
 	if (p->field->count > 1 && p->field->scalar != HM_chr)
 		snprintf(name, sizeof(name), "%s[%u]", p->field->name, p->item);
 	else
 		snprintf(name, sizeof(name), "%s", p->field->name);
 	one_field(sink, p->field, data, name, raw, NULL, MARK_NONE);
+	if (within)
+		sink_end(sink);
 }
 
 int
@@ -396,7 +403,7 @@ print_place(struct session *s, struct sink *sink, const struct hm_place *p,
 	if (rc == 0 && p->type != NULL)
 		print_struct(s, sink, p, data, len, raw);
 	else if (rc == 0 && p->field != NULL)
-		print_field(sink, p, data, raw);
+		print_field(s, sink, p, data, raw);
 	else if (rc == 0)
 		sink_bytes(sink, &(struct ev_bytes){
 			.addr = p->addr, .data = data, .len = len,
