@@ -249,6 +249,31 @@ find_path(struct side *s, const struct hm_leaf *e, uint64_t tid, char **path)
 		*path = NULL;
 }
 
+/* What the record says, where the key does not: a name, a range of bytes. */
+static int
+describe(struct side *s, const struct hm_leaf *e, struct hm_diff_item *i)
+{
+	uint8_t data[HM_XBUFSIZE];
+	char name[1100], text[1200];
+	struct hm_dirent de;
+	size_t len;
+
+	if (e->rec_type == HM_REC_DATA) {
+		snprintf(text, sizeof(text), "bytes %" PRIu64 " to %" PRIu64,
+		    (uint64_t)e->key - (uint32_t)e->data_len,
+		    (uint64_t)e->key);
+		return join(i, text);
+	}
+	if (e->rec_type != HM_REC_DIRENTRY || e->data_len > 16 + 255 ||
+	    hm_record_read(s->fs, e, data, &len) != 0 || len <= sizeof(de))
+		return 0;
+	memcpy(&de, data, sizeof(de));
+	hm_escape(name, sizeof(name), data + sizeof(de), len - sizeof(de));
+	snprintf(text, sizeof(text), "name %s of object 0x%016" PRIx64, name,
+	    (uint64_t)de.obj_id);
+	return join(i, text);
+}
+
 static int
 record(struct differ *d, const struct elm *a, const struct elm *b)
 {
@@ -273,7 +298,8 @@ record(struct differ *d, const struct elm *a, const struct elm *b)
 		i->old = a->e;
 	if (b != NULL)
 		i->new = b->e;
-	if (a != NULL && b != NULL)
+	rc = describe(b != NULL ? &d->b : &d->a, &one->e, i);
+	if (rc == 0 && a != NULL && b != NULL)
 		rc = words_fields(hm_type_named("leaf"), &a->e, &b->e, 0,
 		    sizeof(a->e), join, i);
 	find_path(b != NULL ? &d->b : &d->a, &one->e,

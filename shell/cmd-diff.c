@@ -27,13 +27,13 @@ static const struct hm_col cols[NCOLS] = {
 };
 
 static const struct {
-	const char *name, *sign;
-	enum mark mark;
+	const char *name;
+	enum mark mark;		/* its sign comes from the view */
 } kinds[] = {
-	[HM_DIFF_ADDED] = { "added", "+", MARK_ADDED },
-	[HM_DIFF_REMOVED] = { "removed", "-", MARK_REMOVED },
-	[HM_DIFF_CHANGED] = { "changed", "~", MARK_CHANGED },
-	[HM_DIFF_MOVED] = { "moved", ">", MARK_MOVED },
+	[HM_DIFF_ADDED] = { "added", MARK_ADDED },
+	[HM_DIFF_REMOVED] = { "removed", MARK_REMOVED },
+	[HM_DIFF_CHANGED] = { "changed", MARK_CHANGED },
+	[HM_DIFF_MOVED] = { "moved", MARK_MOVED },
 };
 static const char *const whats[] = {
 	[HM_DIFF_RECORD] = "record", [HM_DIFF_NODE] = "node",
@@ -81,13 +81,13 @@ send_line(struct sink *sink, const struct hm_diff_item *d)
 	char key[80];
 
 	if (d->what == HM_DIFF_RECORD)
-		sink_mline(sink, kinds[d->kind].mark, "%s %s %s%s%s",
-		    kinds[d->kind].sign, item_key(d, key),
+		sink_mline(sink, kinds[d->kind].mark, "%s %s%s%s",
+		    item_key(d, key),
 		    d->path != NULL ? d->path : "", d->text != NULL ? ": " : "",
 		    d->text != NULL ? d->text : "");
 	else
-		sink_mline(sink, kinds[d->kind].mark, "%s %s 0x%016" PRIx64
-		    "%s%s", kinds[d->kind].sign, whats[d->what], d->addr,
+		sink_mline(sink, kinds[d->kind].mark, "%s 0x%016" PRIx64
+		    "%s%s", whats[d->what], d->addr,
 		    d->text != NULL ? ": " : "",
 		    d->text != NULL ? d->text : "");
 }

@@ -450,6 +450,19 @@ watch_path(struct session *s, struct sink *sink, const char *path, bool fwd)
 	    "the FIFO reaches", path);
 }
 
+/* Records of one structure follow each other: the last one of the run. */
+static uint64_t
+end_of_run(struct session *s, const struct hm_place *p, uint64_t n, bool fwd)
+{
+	uint64_t next;
+
+	while (hm_time_touch(s->fs, fwd ? n : n + 1, fwd ? 1 : -1, p->addr,
+	    p->len > 0 ? p->len : 1, &next) == 1 &&
+	    (fwd ? next + 1 == n : next == n + 1))
+		n = next;
+	return n;
+}
+
 static int
 watch_place(struct session *s, struct sink *sink, const struct hm_place *p,
     bool fwd)
@@ -468,8 +481,9 @@ watch_place(struct session *s, struct sink *sink, const struct hm_place *p,
 	if (rc == 0)
 		return session_fail(s, "no %s record changes 0x%016" PRIx64,
 		    fwd ? "newer" : "older", p->addr);
+	n = end_of_run(s, p, n, fwd);
 	t = hm_targets_open(s->fs);
-	rc = t == NULL ? -1 : when_explain(s, sink, t, n, false);
+	rc = t == NULL ? -1 : when_explain(s, sink, t, n, true);
 	hm_targets_close(t);
 	return rc < 0 ? -1 : when_go(s, sink, fwd ? n : n + 1);
 }
