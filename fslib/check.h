@@ -58,6 +58,9 @@ void hm_findings_free(struct hm_findings *l);
 void hm_findings_keep(struct hm_fs *fs, struct hm_findings *l);
 /* NULL when nothing has been checked. */
 const struct hm_findings *hm_findings_kept(const struct hm_fs *fs);
+/* A finding as a row of the relation `findings`; borrows its strings. */
+void hm_finding_row(struct hm_fs *fs, const struct hm_finding *f,
+    struct hm_row *row);
 
 /* -------------------------------------------------------------- the check */
 
@@ -154,6 +157,18 @@ void hm_who_close(struct hm_who *w);
  * "directory entry 'name'", "text", "zeros", .. into buf. */
 void hm_looks_like(struct hm_fs *fs, uint64_t addr, char *buf, size_t size);
 
+/* ---------------------------------------------------- point questions (SQL) */
+
+/* Rows of a relation that hang on one node (node = X, offset = X of nodes) or
+ * one object (obj_id = X), without walking the tree: 1 opened, 0 the filters are
+ * no such question (scan), negative.  The rows still have to be filtered.  An
+ * object's record outside the bounds its parents give it is missed. */
+struct hm_point;
+int hm_point_open(struct hm_fs *fs, const struct hm_relation *r,
+    const struct hm_filter *f, unsigned nf, struct hm_point **out);
+int hm_point_next(struct hm_point *p, struct hm_row *row);
+void hm_point_close(struct hm_point *p);
+
 /* ------------------------------------------------------ what is in common */
 
 /* One bar of a histogram, or one value of a property. */
@@ -179,13 +194,14 @@ const char *hm_surprise_text(double bits);
 
 /* ----------------------------------------------------- kernel's assertions */
 
-/* What the kernel says when it meets a finding, and when: 1 and the texts, or 0
- * when it trips over none. */
+/* What the kernel does when it meets a finding, and when. */
 struct hm_assert {
-	const char *panic;	/* "panic: layer2->zone == zone in hammer_blockmap_free" */
-	const char *when;	/* "is freed: on prune, reblock or deletion of .." */
-	const char *chapter;
+	bool panics;		/* else an error, or a refused mount */
+	const char *says;	/* "layer2->zone == zone in hammer_blockmap_free" */
+	const char *when;	/* "the record is freed: by prune, .." */
+	const char *chapter;	/* of the format documents */
 };
+/* 1 and the texts, or 0 when the kernel does not mind. */
 int hm_assert_of(const struct hm_finding *f, struct hm_assert *out);
 
 /* ------------------------------------------------------------ CRC detective */

@@ -78,19 +78,14 @@ number_cell(struct hm_row *row, unsigned i, uint64_t u, bool there)
 		cell_null(row, i);
 }
 
-static int
-findings_next(struct hm_rel_cursor *c, struct hm_row *row)
+void
+hm_finding_row(struct hm_fs *fs, const struct hm_finding *f,
+    struct hm_row *row)
 {
-	const struct hm_findings *l = c->fs->s->checked;
-	const struct hm_finding *f;
 	struct hm_phys ph = { .vol = 0 };
-	bool on;
-
-	if (l == NULL || c->i >= l->n)
-		return 0;
-	f = &l->v[c->i++];
-	on = f->addr != 0 && hm_translate(c->fs, f->addr, 1, &ph) ==
+	bool on = f->addr != 0 && hm_translate(fs, f->addr, 1, &ph) ==
 	    HM_LOOKUP_OK;
+
 	row->null = 0;
 	text_cell(row, 0, f->id);
 	cell_u(row, 1, (uint8_t)f->severity);
@@ -105,6 +100,16 @@ findings_next(struct hm_rel_cursor *c, struct hm_row *row)
 	text_cell(row, 10, f->text);
 	number_cell(row, 11, ph.vol, on);
 	number_cell(row, 12, ph.byte, on);
+}
+
+static int
+findings_next(struct hm_rel_cursor *c, struct hm_row *row)
+{
+	const struct hm_findings *l = c->fs->s->checked;
+
+	if (l == NULL || c->i >= l->n)
+		return 0;
+	hm_finding_row(c->fs, &l->v[c->i++], row);
 	return 1;
 }
 

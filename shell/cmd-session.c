@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "damage.h"
 #include "shell.h"
 
 extern const struct operand relation_operands[];
@@ -157,7 +158,7 @@ help_options(struct sink *sink, const struct command *c)
 		    o->name != NULL ? "--" : "",
 		    o->name != NULL ? o->name : "", value ? " " : "",
 		    value ? o->value.name : "");
-		sink_line(sink, "  %-20s %s", left, o->brief);
+		sink_line(sink, "  %-24s %s", left, o->brief);
 	}
 }
 
@@ -201,9 +202,9 @@ help_command(struct sink *sink, const struct command *c)
 	sink_line(sink, "%s", command_brief(c));
 	if (c->alias != NULL)
 		sink_line(sink, "(also %s)", c->alias);
-	if (c->help != NULL) {
+	if (command_help(c) != NULL) {
 		sink_line(sink, "%s", "");
-		paragraphs(sink, c->help);
+		paragraphs(sink, command_help(c));
 	}
 	help_options(sink, c);
 	if (r != NULL)
@@ -236,14 +237,23 @@ static void
 help_type(struct sink *sink, const struct hm_type *t)
 {
 	char scalar[40];
+	int width[2] = { 0, 0 }, n;
 
+	for (unsigned i = 0; i < t->nfields; i++) {
+		n = (int)strlen(scalar_name(&t->fields[i], scalar,
+		    sizeof(scalar)));
+		width[0] = n > width[0] ? n : width[0];
+		n = (int)strlen(t->fields[i].name);
+		width[1] = n > width[1] ? n : width[1];
+	}
 	sink_mline(sink, MARK_HERE, "%s: %s, %u bytes (%s)", t->name, t->brief,
 	    t->size, t->chapter);
 	for (unsigned i = 0; i < t->nfields; i++) {
 		const struct hm_field *f = &t->fields[i];
 
-		sink_line(sink, "  %4u  %-9s %-20s %s", f->offset,
-		    scalar_name(f, scalar, sizeof(scalar)), f->name, f->doc);
+		sink_line(sink, "%5u  %-*s  %-*s  %s", f->offset, width[0],
+		    scalar_name(f, scalar, sizeof(scalar)), width[1], f->name,
+		    f->doc);
 	}
 }
 
@@ -280,6 +290,8 @@ cmd_help_run(struct session *s, const struct args *args, struct sink *sink)
 		help_overview(sink);
 		return 0;
 	}
+	if (help_symptom(sink, name))
+		return 0;
 	c = command_named(name);
 	t = hm_type_named(name);
 	topic = topic_named(name);

@@ -1,0 +1,15 @@
+/*
+ * damage.h - what the commands of the chapter "Damage" share.
+ */
+#ifndef SHELL_DAMAGE_H
+#define SHELL_DAMAGE_H
+
+#include "shell.h"
+
+/* What check found last; checks everything, silently, if nothing was.  NULL:
+ * failed or interrupted, said. */
+const struct hm_findings *damage_findings(struct session *);
+/* `help E17`: false if that is no id of the catalogue. */
+bool help_symptom(struct sink *, const char *id);
+
+#endif
