@@ -668,7 +668,7 @@ const struct command cmd_cat = {
 	.help = "Holes are zeros. The CRC of every record is checked: one that\n"
 	    "fails is a finding, and its bytes come as they are; one that can't\n"
 	    "be read comes as zeros. With @@0xTID, as of then.",
-	.example = "cat /f2 | head -c 64 | od -c | head -n 2",
+	.example = "cat /cvs/Attic/A004-src1651,v | head -c 64 | od -c",
 	.flags = CMD_PROGRESS,
 	.run = cmd_cat_run,
 };
@@ -1201,8 +1201,9 @@ cmd_extract_run(struct session *s, const struct args *args, struct sink *sink)
 	rc = name == NULL ? -1 : extract_object(&x, fd, name, &o);
 	free(name);
 	close(fd);
-	sink_line(sink, "%" PRIu64 " files, %" PRIu64 " bytes, %" PRIu64
-	    " left out", x.files - x.skipped, x.bytes, x.skipped);
+	if (rc == 0)
+		sink_line(sink, "%" PRIu64 " files, %" PRIu64 " bytes, %" PRIu64
+		    " left out", x.files - x.skipped, x.bytes, x.skipped);
 	return rc;
 }
 

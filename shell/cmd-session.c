@@ -233,10 +233,34 @@ scalar_name(const struct hm_field *f, char *buf, size_t size)
 	return buf;
 }
 
+/* A text behind something, folded below itself at 79 columns. */
+static void
+beside(struct sink *sink, const char *left, const char *text)
+{
+	size_t indent = strlen(left), room = indent < 50 ? 79 - indent : 29;
+	const char *front = left;
+
+	for (;;) {
+		size_t n = strlen(text), cut = n;
+
+		if (n > room)
+			for (cut = room; cut > 0 && text[cut] != ' '; cut--)
+				;
+		if (cut == 0)
+			cut = n;
+		sink_line(sink, "%*s%.*s", (int)indent, front, (int)cut, text);
+		text += cut;
+		if (*text == '\0')
+			break;
+		text++;
+		front = "";
+	}
+}
+
 static void
 help_type(struct sink *sink, const struct hm_type *t)
 {
-	char scalar[40];
+	char scalar[40], left[120];
 	int width[2] = { 0, 0 }, n;
 
 	for (unsigned i = 0; i < t->nfields; i++) {
@@ -251,9 +275,10 @@ help_type(struct sink *sink, const struct hm_type *t)
 	for (unsigned i = 0; i < t->nfields; i++) {
 		const struct hm_field *f = &t->fields[i];
 
-		sink_line(sink, "%5u  %-*s  %-*s  %s", f->offset, width[0],
-		    scalar_name(f, scalar, sizeof(scalar)), width[1], f->name,
-		    f->doc);
+		snprintf(left, sizeof(left), "%5u  %-*s  %-*s  ", f->offset,
+		    width[0], scalar_name(f, scalar, sizeof(scalar)), width[1],
+		    f->name);
+		beside(sink, left, f->doc);
 	}
 }
 
@@ -332,7 +357,7 @@ const struct command cmd_help = {
 /* ---------------------------------------------------------------- settings */
 
 static const char *const setting_names[] = {
-	"format", "color", "pager", "width", "mouse", NULL,
+	"format", "color", "pager", "width", "mouse", "theme", NULL,
 };
 static const char *const setting_valid[] = {
 	"text tsv json",
@@ -340,6 +365,7 @@ static const char *const setting_valid[] = {
 	"auto off",
 	"0 (as the terminal) or a number",
 	"on off",
+	"auto dark light mono safe",
 };
 
 bool
@@ -379,8 +405,12 @@ setting_at(struct session *s, unsigned i, const char **valid, char *buf,
 	case 3:
 		snprintf(buf, size, "%u", s->set->width);
 		break;
-	default:
+	case 4:
 		snprintf(buf, size, "%s", s->set->mouse ? "on" : "off");
+		break;
+	default:
+		snprintf(buf, size, "%s", s->set->theme[0] != '\0' ?
+		    s->set->theme : "auto");
 		break;
 	}
 	return setting_names[i];
@@ -433,6 +463,8 @@ setting_set(struct session *s, const char *name, const char *value)
 		s->set->width = (unsigned)width;
 		return 0;
 	}
+	if (strcmp(name, "theme") == 0)
+		return session_theme(s, value) ? 0 : HM_EINVAL;
 	if (!parse_tri(value, &tri))
 		return HM_EINVAL;
 	if (strcmp(name, "color") == 0)
@@ -502,6 +534,8 @@ const struct command cmd_set = {
 	    "pager    auto or off; auto starts $PAGER, less or more when the\n"
 	    "         output is longer than the screen\n"
 	    "width    columns to fit into, 0 as the terminal says\n"
+	    "theme    of the panels: auto, dark, light, mono, or safe for\n"
+	    "         colour-blind eyes\n"
 	    "mouse    on or off, in the panels",
 	.example = "set format tsv",
 	.flags = CMD_NO_IMAGE,

@@ -61,3 +61,14 @@ command_brief(const struct command *c)
 	r = hm_relation_named(c->name);
 	return r != NULL ? r->brief : "";
 }
+
+const char *
+command_help(const struct command *c)
+{
+	const struct hm_relation *r;
+
+	if (c->help != NULL)
+		return c->help;
+	r = hm_relation_named(c->name);
+	return r != NULL ? r->help : NULL;
+}

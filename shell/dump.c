@@ -151,9 +151,9 @@ put_command(const struct command *c)
 	puts(".");
 	if (c->alias != NULL)
 		printf("Also\n.Ic \\&%s .\n", c->alias);
-	if (c->help != NULL) {
+	if (command_help(c) != NULL) {
 		puts(".Pp");
-		put_help(c->help);
+		put_help(command_help(c));
 	}
 	if (c->options != NULL && c->operands != relation_operands) {
 		puts(".Pp");

@@ -146,6 +146,20 @@ out_of_bounds(struct session *s, struct sink *sink, const char *what,
 	sink_line(sink, "       %s", arrows);
 }
 
+/* The big-block of an extent has to belong to the zone of its address: what the
+ * kernel asserts when it frees it (O 11.6). */
+static void
+owner_wrong(struct session *s, struct sink *sink, uint64_t addr)
+{
+	struct hm_layer2 l2;
+
+	if (hm_zone(addr) < HM_ZONE_BTREE || hm_zone(addr) > HM_ZONE_SMALL ||
+	    hm_layer2(s->fs, addr, &l2, NULL) < 0 || l2.zone == hm_zone(addr))
+		return;
+	wrong(s, sink, "its big-block belongs to zone %u, not %u", l2.zone,
+	    hm_zone(addr));
+}
+
 static bool
 is_node_type(uint8_t type)
 {
@@ -169,6 +183,7 @@ node_wrongs(struct session *s, struct sink *sink, uint64_t off,
 	if (at->known && hm_long(n->parent) != hm_long(at->parent))
 		wrong(s, sink, "reached from %016" PRIx64
 		    ", which is not its parent", at->parent);
+	owner_wrong(s, sink, off);
 	if (!at->known)
 		sink_mline(sink, MARK_WARN, "   ? no element leads here");
 }
@@ -356,6 +371,8 @@ leaf_element(struct session *s, struct sink *sink, const struct hm_leaf *e,
 		if (e->delete_tid <= e->create_tid)
 			wrong(s, sink, "deleted at or before its creation");
 	}
+	if (verdict)
+		owner_wrong(s, sink, e->data_offset);
 	if (e->btype != 'R')
 		wrong(s, sink, "btype is 0x%02x, valid in a leaf is R",
 		    e->btype);

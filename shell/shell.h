@@ -28,6 +28,7 @@ struct settings {
 	enum tri pager;
 	unsigned width;		/* 0: as the terminal says */
 	bool mouse;		/* for the panels */
+	char theme[8];		/* for the panels; "" is auto */
 };
 
 /* Set one by name; HM_ENOENT: no such setting, HM_EINVAL: said why. */
@@ -117,6 +118,8 @@ void command_usage(const struct command *, char *buf, size_t size);
 /* The best of NULL-terminated names for a mistyped word, or NULL. */
 const char *nearest_name(const char *word, const char *const *names);
 const char *command_brief(const struct command *);
+/* Its paragraphs of help, or those of the relation it lists; NULL: none. */
+const char *command_help(const struct command *);
 /* The i-th topic of help, or NULL. */
 const char *help_topic_at(unsigned i);
 /* What was typed instead of a command: said, 2. */
@@ -137,6 +140,13 @@ void progress_clear(struct session *);
 
 /* Read lines from the terminal and run them until ^D or quit. */
 int prompt_run(struct session *);
+/* The panels of a session, made when first wanted; NULL: no memory. */
+struct panels;
+struct panels *session_panels(struct session *);
+void session_panels_free(struct session *);
+bool session_theme(struct session *, const char *name);
+/* $XDG_STATE_HOME/anvil/history, its directory made; malloc'd or NULL. */
+char *prompt_history_file(void);
 /* The prompt's text for where the session stands; also for panels. */
 void prompt_text(struct session *, char *buf, size_t size);
 /* Candidates for the last word of a line (len bytes of it): malloc'd array of
@@ -169,6 +179,11 @@ void listing_node(struct session *, struct sink *, uint64_t off,
  * compute the CRC of its data. */
 void listing_element(struct session *, struct sink *, uint64_t off,
     const struct hm_node *, int idx, const struct tree_place *, bool verdict);
+/* dir, file, symlink, .. as `files` says it; ? for what is no type. */
+const char *object_kind(unsigned obj_type);
+/* The name of a number in an enum of the format, or its hex in buf. */
+const char *value_name(enum hm_show show, uint64_t value, char *buf,
+    size_t size);
 /* lo:objid:rt:key:create_tid, the order of comparison; buf of 72. */
 const char *key_text(const struct hm_base *, char *buf);
 /* A structure or field at a place, decoded; raw: the bytes beside. */

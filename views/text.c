@@ -314,7 +314,7 @@ text_line(struct sink *s, enum mark mark, const char *text)
 		paint(t, mark);
 		out_str(t->out, sign_of(mark));
 		clean(t, text);
-		if (mark == MARK_BAD && !ends_with_sign(text))
+		if (mark == MARK_BAD && strchr(text, '!') == NULL)
 			out_str(t->out, " !");
 		unpaint(t, mark);
 	}
