@@ -117,6 +117,7 @@ struct session {
 	size_t nback, nfwd;
 	struct mark_name *marks;
 	void *time;		/* owned by cmd-time.c, or NULL */
+	void *panels;		/* owned by cmd-panels.c, or NULL */
 	struct settings *set;	/* `set NAME VALUE` */
 	char *line;		/* the command line being run (OP_REST) */
 	char when[48];		/* position in time for the prompt, "" = now; kept by

@@ -198,9 +198,8 @@ el_complete(EditLine *el, int ch)
 
 /* ----------------------------------------------------------------- history */
 
-/* $XDG_STATE_HOME/anvil/history, its directory made; malloc'd or NULL. */
-static char *
-history_file(void)
+char *
+prompt_history_file(void)
 {
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	char *dir = NULL, *file = NULL;
@@ -299,7 +298,7 @@ prompt_open(struct prompt *p, struct session *s)
 	el_set(p->el, EL_BIND, "^I", "anvil-complete", NULL);
 	el_set(p->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	el_source(p->el, NULL);
-	p->file = history_file();
+	p->file = prompt_history_file();
 	history_load(p);
 	return true;
 }

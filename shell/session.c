@@ -50,6 +50,7 @@ session_free(struct session *s)
 
 	if (s == NULL)
 		return;
+	session_panels_free(s);
 	for (m = s->marks; m != NULL; m = next) {
 		next = m->next;
 		free(m);

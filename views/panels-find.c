@@ -1,0 +1,202 @@
+/*
+ * panels-find.c - findings: check runs while no key waits, a row a finding,
+ * Enter goes there.
+ *
+ * What was found is kept in the file system when the check is through, as the
+ * command check keeps it.  A move in time or an edit begins it anew.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "panels-int.h"
+
+struct findings {
+	struct hm_check *check;
+	struct hm_findings list;
+	uint64_t harmless;
+	bool done;
+	char why[200];
+};
+
+static void
+forget(struct pane *p)
+{
+	struct findings *f = p->data;
+
+	if (f->check != NULL)
+		hm_check_close(f->check);
+	f->check = NULL;
+	if (p->pn->findings == &f->list)
+		p->pn->findings = NULL;
+	hm_findings_free(&f->list);
+	f->list = (struct hm_findings){ 0 };
+	f->harmless = 0;
+	f->done = false;
+	f->why[0] = '\0';
+}
+
+static void
+findings_told(struct pane *p, unsigned what)
+{
+	if (what & TOLD_BYTES)
+		forget(p);
+}
+
+/* A copy for the relation `findings`. */
+static void
+keep(struct pane *p)
+{
+	const struct findings *f = p->data;
+	struct hm_findings all = { 0 };
+
+	for (size_t i = 0; i < f->list.n; i++) {
+		struct hm_finding c = f->list.v[i];
+
+		c.path = c.path != NULL ? strdup(c.path) : NULL;
+		c.text = strdup(c.text != NULL ? c.text : "");
+		if (!hm_findings_add(&all, &c))
+			break;
+	}
+	hm_findings_keep(pn_fs(p->pn), &all);
+}
+
+static bool
+findings_work(struct pane *p, int ms)
+{
+	struct findings *f = p->data;
+	struct hm_fs *fs = pn_fs(p->pn);
+	struct hm_check_opts opts = { 0 };
+	double end = pn_now() + ms / 1000.0;
+	struct hm_finding one;
+	int rc = 2;
+
+	if (f->done)
+		return false;
+	if (f->check == NULL)
+		f->check = hm_check_open(fs, &opts);
+	p->pn->findings = &f->list;
+	while (f->check != NULL && (rc = hm_check_step(f->check, &one)) > 0) {
+		if (rc == 1 && one.severity == 'H') {
+			f->harmless++;
+			hm_finding_free(&one);
+		} else if (rc == 1 && !hm_findings_add(&f->list, &one)) {
+			rc = -1;
+			break;
+		}
+		if (pn_now() > end)
+			return true;
+	}
+	f->done = true;
+	if (f->check == NULL || rc < 0)
+		snprintf(f->why, sizeof(f->why), "%.190s", hm_error(fs)->text);
+	if (f->check != NULL)
+		hm_check_close(f->check);
+	f->check = NULL;
+	if (f->why[0] == '\0')
+		keep(p);
+	return false;
+}
+
+/* --------------------------------------------------------------------- rows */
+
+static int64_t
+findings_rows(struct pane *p)
+{
+	const struct findings *f = p->data;
+
+	return f->list.n > 0 ? (int64_t)f->list.n : 1;
+}
+
+static void
+findings_row(struct pane *p, int64_t i, struct pen *pen)
+{
+	const struct findings *f = p->data;
+	const struct hm_finding *v;
+
+	if (f->list.n == 0) {
+		pen_put(pen, f->why[0] != '\0' ? ROLE_BAD : f->done ?
+		    ROLE_GOOD : ROLE_DIM, f->why[0] != '\0' ? f->why :
+		    f->done ? "nothing wrong was found" : "nothing yet");
+		return;
+	}
+	v = &f->list.v[i];
+	pen_printf(pen, v->severity == 'E' ? ROLE_BAD : ROLE_WARN, "%-4s",
+	    v->id);
+	if (v->addr != 0)
+		pen_printf(pen, ROLE_ADDR, "%016" PRIx64 " ", v->addr);
+	else
+		pen_put(pen, ROLE_TEXT, "                 ");
+	pen_put(pen, ROLE_TEXT, v->text != NULL ? v->text : "");
+	if (v->path != NULL) {
+		pen_put(pen, ROLE_TEXT, "  ");
+		pen_put(pen, ROLE_NAME, v->path);
+	}
+}
+
+static void
+findings_title(struct pane *p, struct pen *pen)
+{
+	const struct findings *f = p->data;
+	const char *what = "";
+	uint64_t done = 0, all = 0;
+
+	if (f->check != NULL) {
+		hm_check_progress(f->check, &what, &done, &all);
+		pen_printf(pen, ROLE_WARN, "checking %s", what != NULL ? what :
+		    "");
+		if (all > 0)
+			pen_printf(pen, ROLE_WARN, " %" PRIu64 "%%",
+			    done >= all ? 100 : done * 100 / all);
+	} else if (f->done && f->why[0] == '\0') {
+		pen_printf(pen, f->list.n > 0 ? ROLE_BAD : ROLE_GOOD,
+		    "%zu found%s", f->list.n, f->list.n > 0 ? "!" : "");
+		if (f->harmless > 0)
+			pen_printf(pen, ROLE_DIM, ", %" PRIu64 " harmless",
+			    f->harmless);
+	}
+}
+
+static bool
+findings_verb(struct pane *p, const char *verb, const char *arg)
+{
+	const struct findings *f = p->data;
+	const struct hm_finding *v;
+	uint64_t addr;
+
+	(void)arg;
+	if (strcmp(verb, "right") == 0) {
+		p->column += 8;
+		return true;
+	}
+	if (strcmp(verb, "follow") != 0 || (size_t)p->cur >= f->list.n)
+		return false;
+	v = &f->list.v[p->cur];
+	addr = v->addr;
+	if (v->node != 0 && v->idx >= 0)
+		addr = v->node + offsetof(struct hm_node, elms) +
+		    (unsigned)v->idx * sizeof(struct hm_leaf);
+	else if (v->node != 0)
+		addr = v->node;
+	if (addr == 0)
+		pn_say(p->pn, MARK_NONE, "this finding has no address");
+	else
+		pn_go_addr(p->pn, addr, NULL);
+	return true;
+}
+
+static void
+findings_close(struct pane *p)
+{
+	forget(p);
+}
+
+const struct pane_kind pane_findings = {
+	.name = "findings", .brief = "what is wrong: check runs in the "
+	    "background",
+	.size = sizeof(struct findings), .close = findings_close,
+	.told = findings_told, .rows = findings_rows, .row = findings_row,
+	.title = findings_title, .verb = findings_verb,
+	.work = findings_work,
+};

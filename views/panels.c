@@ -1,0 +1,1534 @@
+/*
+ * panels.c - the panels: keys to command lines, command lines to the shell,
+ * what changed to the panes, panes to the screen.
+ *
+ * What always holds:
+ *  1. A key does what its command line does, nothing else; motions in a pane
+ *     are the command `panel`.
+ *  2. Rows are made when they are drawn.  A key press costs what the rows on
+ *     the screen cost, whatever the image.
+ *  3. Work that takes longer (check, cycles, a large directory) is done in
+ *     slices while no key waits.
+ *
+ * What it leaves out: it never looks at the image itself; panes do.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "panels-int.h"
+
+enum {
+	LEAST_W = 20, LEAST_H = 6, /* smaller is too small */
+	WIDE_W = 116, WIDE_H = 36, /* the richer layout */
+	FIND_SECONDS = 2,
+	SLICE = 8,		/* milliseconds of background work */
+};
+
+static const struct {
+	const char *chapter, *key, *line, *brief;
+} key_table[] = {
+#define CHAPTER(title) { title, NULL, NULL, NULL },
+#define KEY(key, line, help) { NULL, key, line, help },
+#include "keys.def"
+#undef CHAPTER
+#undef KEY
+};
+enum { KEY_TABLE = sizeof(key_table) / sizeof(key_table[0]) };
+
+double
+pn_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+struct hm_fs *
+pn_fs(struct panels *pn)
+{
+	return pn->sh.fs(pn->sh.ctx);
+}
+
+enum role
+role_of_mark(enum mark m)
+{
+	switch (m) {
+	case MARK_GOOD:
+		return ROLE_GOOD;
+	case MARK_BAD:
+		return ROLE_BAD;
+	case MARK_WARN:
+		return ROLE_WARN;
+	case MARK_DIM:
+		return ROLE_DIM;
+	case MARK_HERE:
+		return ROLE_KEY;
+	case MARK_ADDED:
+		return ROLE_ADDED;
+	case MARK_REMOVED:
+		return ROLE_REMOVED;
+	case MARK_CHANGED:
+		return ROLE_CHANGED;
+	case MARK_MOVED:
+		return ROLE_MOVED;
+	case MARK_NONE:
+		break;
+	}
+	return ROLE_TEXT;
+}
+
+/* -------------------------------------------------------------------- pens */
+
+static void
+gather(struct pen *pen, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (pen->len + n + 1 > pen->size)
+		n = pen->size > pen->len + 1 ? pen->size - pen->len - 1 : 0;
+	memcpy(pen->text + pen->len, text, n);
+	pen->len += n;
+	pen->text[pen->len] = '\0';
+}
+
+void
+pen_put(struct pen *pen, enum role role, const char *text)
+{
+	if (pen->screen == NULL)
+		gather(pen, text);
+	else
+		pen->x = screen_put(pen->screen, pen->y, pen->x, pen->end,
+		    &pen->skip, role, pen->attr, text);
+}
+
+void
+pen_printf(struct pen *pen, enum role role, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	pen_put(pen, role, text);
+}
+
+void
+pen_column(struct pen *pen, int column)
+{
+	int at = pen->begin + column - pen->skip;
+
+	if (pen->screen == NULL) {
+		gather(pen, " ");
+		return;
+	}
+	if (pen->x > pen->begin && pen->x >= at)
+		pen_put(pen, ROLE_TEXT, " ");
+	while (pen->x + pen->skip < pen->begin + column && pen->skip == 0)
+		pen_put(pen, ROLE_TEXT, " ");
+}
+
+void
+pen_bytes(struct pen *pen, enum role role, const void *p, size_t len,
+    size_t most)
+{
+	char text[1200];
+	size_t n;
+
+	if (most > sizeof(text) - 8)
+		most = sizeof(text) - 8;
+	n = hm_escape(text, most + 1, p, len);
+	pen_put(pen, role, text);
+	if (n > most)
+		pen_put(pen, ROLE_DIM, "…");
+}
+
+/* --------------------------------------------------------------- log, message */
+
+void
+pn_log(struct panels *pn, enum mark mark, const char *text)
+{
+	struct logged *l = &pn->log[(pn->log_first + pn->log_n) % LOG_LINES];
+
+	if (pn->log_n == LOG_LINES)
+		pn->log_first = (pn->log_first + 1) % LOG_LINES;
+	else
+		pn->log_n++;
+	free(l->text);
+	l->text = strdup(text);
+	l->mark = mark;
+	pn->generation++;
+}
+
+void
+pn_say(struct panels *pn, enum mark mark, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(pn->message, sizeof(pn->message), fmt, ap);
+	va_end(ap);
+	pn->message_mark = mark;
+}
+
+/* What the shell said goes to the log, the first of it to the bottom line. */
+static unsigned
+hear(struct panels *pn, enum mark mark)
+{
+	const char *line;
+	unsigned n = 0;
+
+	while (pn->sh.message != NULL &&
+	    (line = pn->sh.message(pn->sh.ctx)) != NULL) {
+		pn_log(pn, mark, line);
+		if (n++ == 0)
+			pn_say(pn, mark, "%s", line);
+	}
+	return n;
+}
+
+/* ------------------------------------------------------------- where one is */
+
+static bool
+same_place(const struct hm_place *a, const struct hm_place *b)
+{
+	return a->addr == b->addr && a->len == b->len && a->type == b->type &&
+	    a->field == b->field;
+}
+
+static void
+tell(struct panels *pn, const struct pane *from, unsigned what)
+{
+	struct pane *p = NULL;
+
+	if (pn_fs(pn) == NULL)
+		return;
+	while ((p = box_walk(pn->root, p)) != NULL)
+		if (p != from && p->kind->told != NULL)
+			p->kind->told(p, what);
+}
+
+void
+pn_go(struct panels *pn, const struct hm_place *place,
+    const struct pane *from, bool follow)
+{
+	struct hm_place p = *place;
+
+	if (same_place(&p, &pn->at))
+		return;
+	if (pn->sh.stand != NULL)
+		pn->sh.stand(pn->sh.ctx, &p, !follow);
+	pn->at = p;
+	tell(pn, from, TOLD_PLACE);
+}
+
+void
+pn_go_addr(struct panels *pn, uint64_t addr, const struct pane *from)
+{
+	struct hm_place p;
+
+	if (hm_place_at(pn_fs(pn), addr, NULL, &p) < 0)
+		pn_say(pn, MARK_WARN, "%s", hm_error(pn_fs(pn))->text);
+	else
+		pn_go(pn, &p, from, true);
+}
+
+void
+pn_struct(const struct panels *pn, struct hm_place *st)
+{
+	*st = pn->at;
+	if (st->type == NULL && st->parent != NULL)
+		*st = (struct hm_place){
+			.addr = st->parent_addr, .len = st->parent->size,
+			.type = st->parent,
+		};
+}
+
+bool
+pn_field_at(struct panels *pn, const struct hm_place *st, uint64_t addr,
+    struct hm_place *out)
+{
+	uint8_t buf[HM_NODE_SIZE + 64] = { 0 };
+	const struct hm_type *t = st->type;
+	uint64_t base = st->addr;
+
+	if (t == NULL || addr < base || addr - base >= t->size ||
+	    t->size > HM_NODE_SIZE ||
+	    hm_read(pn_fs(pn), base, buf, t->size) < 0)
+		return false;
+	for (const uint8_t *p = buf; t != NULL;) {
+		unsigned item = 0;
+		const struct hm_field *f = hm_field_covering(t,
+		    (unsigned)(addr - base), &item);
+		const struct hm_type *sub;
+
+		if (f == NULL)
+			return false;
+		if (f->scalar == HM_chr)
+			item = 0;
+		*out = (struct hm_place){
+			.addr = base + f->offset + item * f->size,
+			.len = f->scalar == HM_chr ? f->size * f->count :
+			    f->size,
+			.parent = t, .parent_addr = base, .field = f,
+			.item = item,
+		};
+		if (f->scalar != HM_struct)
+			return true;
+		sub = hm_field_sub(t, f, p);
+		if (sub == NULL)
+			return true;
+		p += out->addr - base;
+		base = out->addr;
+		t = sub;
+	}
+	return false;
+}
+
+int
+pn_before(struct panels *pn, uint64_t addr, void *buf, size_t len)
+{
+	if (!pn->time_moved || pn_fs(pn) == NULL)
+		return -1;
+	return hm_time_read(pn_fs(pn), pn->before, addr, buf, len) < 0 ? -1 : 0;
+}
+
+/* After a command: what of place, time and bytes is different? */
+static void
+look_around(struct panels *pn, bool ran)
+{
+	struct panels_status st = { 0 };
+	struct hm_fs *fs = pn_fs(pn);
+	struct hm_place here;
+	struct hm_time t;
+	unsigned what = 0;
+
+	if (fs == NULL)
+		return;
+	pn->sh.here(pn->sh.ctx, &here);
+	if (here.addr != 0 && !same_place(&here, &pn->at)) {
+		pn->at = here;
+		what |= TOLD_PLACE;
+	}
+	pn->sh.status(pn->sh.ctx, &st);
+	if ((st.when[0] != '\0' || pn->taken != 0) && hm_time_get(fs, &t) == 0 &&
+	    t.taken != pn->taken) {
+		pn->before = pn->taken;
+		pn->taken = t.taken;
+		pn->time_moved = true;
+		what |= TOLD_BYTES;
+	}
+	if (ran && (hm_staged(fs) != pn->staged || hm_staged(fs) > 0))
+		what |= TOLD_BYTES;
+	pn->staged = hm_staged(fs);
+	if (what & TOLD_BYTES)
+		pn->findings = NULL;
+	if (ran)
+		what |= TOLD_RUN;
+	if (what != 0)
+		tell(pn, NULL, what);
+	if (st.quit)
+		pn->leave = true;
+}
+
+/* -------------------------------------------------------------- running lines */
+
+int
+pn_run_to(struct panels *pn, const char *line, struct sink *sink)
+{
+	int rc = pn->sh.run(pn->sh.ctx, line, sink);
+
+	hear(pn, rc == 0 ? MARK_NONE : MARK_BAD);
+	if (pn->sh.calm != NULL)
+		pn->sh.calm(pn->sh.ctx);
+	return rc;
+}
+
+static bool
+is_panel_line(const char *line)
+{
+	line += strspn(line, " \t");
+	return strncmp(line, "panel ", 6) == 0;
+}
+
+static void
+run_on_terminal(struct panels *pn, const char *line)
+{
+	screen_suspend(pn->screen);
+	pn->sh.run_out(pn->sh.ctx, line);
+	screen_resume(pn->screen);
+	hear(pn, MARK_NONE);
+	if (pn->sh.calm != NULL)
+		pn->sh.calm(pn->sh.ctx);
+}
+
+/* Show what a line printed: nothing, a line at the bottom, or a page. */
+static void
+show_output(struct panels *pn, const char *line, struct pane *out)
+{
+	int64_t rows = out->kind->rows(out);
+	char text[600] = "";
+	struct pen pen = { .text = text, .size = sizeof(text) };
+
+	for (int64_t i = 0; i < rows && i < 200; i++) {
+		pen.len = 0;
+		text[0] = '\0';
+		out->kind->row(out, i, &pen);
+		pn_log(pn, MARK_NONE, text);
+		if (i == 0 && pn->message[0] == '\0')
+			pn_say(pn, MARK_NONE, "%s", text);
+	}
+	if (rows <= 1) {
+		pane_free(out);
+		return;
+	}
+	if (pn->message_mark == MARK_NONE)
+		pn->message[0] = '\0';
+	pane_free(pn->over);
+	pn->over = out;
+	free(out->arg);
+	out->arg = strdup(line);
+}
+
+void
+pn_run(struct panels *pn, const char *line)
+{
+	bool inner = is_panel_line(line);
+	struct pane *out;
+	char echo[300];
+
+	pn->message[0] = '\0';
+	pn->message_mark = MARK_NONE;
+	if (!inner) {
+		snprintf(echo, sizeof(echo), "> %s", line);
+		pn_log(pn, MARK_HERE, echo);
+	}
+	if (pn->screen != NULL && pn->sh.redirected != NULL &&
+	    pn->sh.redirected(pn->sh.ctx, line)) {
+		run_on_terminal(pn, line);
+	} else {
+		out = pane_new(pn, "output", line);
+		if (out == NULL)
+			pn_say(pn, MARK_BAD, "out of memory");
+		else
+			show_output(pn, line, out);
+	}
+	look_around(pn, !inner);
+}
+
+/* ------------------------------------------------------------------ layouts */
+
+static const char *const layout_small[] = {
+	"stack", "52", "tree", "beside", "53", "detail", "bytes",
+};
+static const char *const layout_large[] = {
+	"stack", "80", "beside", "57", "stack", "68", "tree", "findings",
+	"stack", "45", "detail", "stack", "55", "bytes", "map", "timeline",
+};
+
+static int
+use_layout(struct panels *pn, unsigned n, const char *const *word, char *err,
+    size_t size)
+{
+	unsigned used = 0;
+	struct box *b = box_parse(pn, n, word, &used, err, size);
+
+	if (b == NULL)
+		return -1;
+	if (used != n) {
+		snprintf(err, size, "'%s' is more than the layout needs",
+		    word[used]);
+		box_free(b);
+		return -1;
+	}
+	box_free(pn->root);
+	pn->root = b;
+	pn->focus = box_first(b);
+	pn->zoomed = false;
+	return 0;
+}
+
+static void
+default_layout(struct panels *pn)
+{
+	bool large = screen_width(pn->screen) >= WIDE_W &&
+	    screen_height(pn->screen) >= WIDE_H;
+	bool was = pn->layout_w >= WIDE_W && pn->layout_h >= WIDE_H;
+	char err[200];
+
+	if (pn->root != NULL && (pn->own_layout || large == was ||
+	    screen_width(pn->screen) < LEAST_W ||
+	    screen_height(pn->screen) < LEAST_H))
+		return;
+	pn->layout_w = screen_width(pn->screen);
+	pn->layout_h = screen_height(pn->screen);
+	if (large)
+		use_layout(pn, sizeof(layout_large) / sizeof(char *),
+		    layout_large, err, sizeof(err));
+	else
+		use_layout(pn, sizeof(layout_small) / sizeof(char *),
+		    layout_small, err, sizeof(err));
+}
+
+char *
+panels_layout_text(const struct panels *pn)
+{
+	struct out o;
+
+	out_memory(&o);
+	if (pn->root != NULL) {
+		out_str(&o, "panel layout");
+		box_print(pn->root, &o);
+		out_str(&o, "\n");
+	}
+	for (size_t i = 0; i < pn->nbinds; i++) {
+		char name[16];
+
+		if (pn->binds[i].brief != NULL)
+			continue;
+		out_printf(&o, "bind %s %s\n", name_of_key(pn->binds[i].key,
+		    name), pn->binds[i].line);
+	}
+	if (o.buf == NULL)
+		return strdup("");
+	return o.buf;
+}
+
+/* --------------------------------------------------------------------- keys */
+
+static struct binding *
+binding_of(struct panels *pn, int key)
+{
+	for (size_t i = 0; i < pn->nbinds; i++)
+		if (pn->binds[i].key == key)
+			return &pn->binds[i];
+	return NULL;
+}
+
+static bool
+bind(struct panels *pn, int key, const char *line, const char *brief)
+{
+	struct binding *b = binding_of(pn, key);
+	char *copy = strdup(line);
+
+	if (copy == NULL)
+		return false;
+	if (b == NULL) {
+		b = realloc(pn->binds, (pn->nbinds + 1) * sizeof(*b));
+		if (b == NULL) {
+			free(copy);
+			return false;
+		}
+		pn->binds = b;
+		b += pn->nbinds++;
+		*b = (struct binding){ .key = key };
+	}
+	free(b->line);
+	b->line = copy;
+	b->brief = brief;
+	return true;
+}
+
+int
+panels_bind(struct panels *pn, const char *key, const char *line, char *err,
+    size_t size)
+{
+	int k = key_named(key);
+
+	if (k < 0) {
+		snprintf(err, size, "no key '%s'; keys are characters, ^A to "
+		    "^Z, F1 to F12, Up, Down, Left, Right, PgUp, PgDn, Home, "
+		    "End, Enter, Tab, BackTab, Space, Backspace, Del, Ins, Esc",
+		    key);
+		return -1;
+	}
+	if (!bind(pn, k, line, NULL)) {
+		snprintf(err, size, "out of memory");
+		return -1;
+	}
+	return 0;
+}
+
+bool
+panels_key_at(const struct panels *pn, unsigned i, char *name,
+    const char **line, const char **brief)
+{
+	char buf[16];
+
+	if (i >= pn->nbinds)
+		return false;
+	snprintf(name, 16, "%s", name_of_key(pn->binds[i].key, buf));
+	*line = pn->binds[i].line;
+	*brief = pn->binds[i].brief;
+	return true;
+}
+
+/* -------------------------------------------------------------------- panes */
+
+static struct pane *
+front(struct panels *pn)
+{
+	return pn->over != NULL ? pn->over : pn->focus;
+}
+
+void
+pane_settle(struct pane *p)
+{
+	int64_t rows = p->kind->rows(p), h = p->h > 0 ? p->h : 1;
+
+	if (p->cur >= rows)
+		p->cur = rows - 1;
+	if (p->cur < 0)
+		p->cur = 0;
+	if (p->kind->no_cursor) {
+		p->top = p->cur;
+		if (p->top > rows - h)
+			p->top = rows - h;
+		if (p->top < 0)
+			p->top = 0;
+		p->cur = p->top;
+		return;
+	}
+	if (p->cur < p->top)
+		p->top = p->cur;
+	if (p->cur >= p->top + h)
+		p->top = p->cur - h + 1;
+	if (p->top > rows - h)
+		p->top = rows - h;
+	if (p->top < 0)
+		p->top = 0;
+}
+
+static void
+move_cursor(struct pane *p, int64_t to)
+{
+	int64_t was = p->cur;
+
+	p->cur = to;
+	pane_settle(p);
+	if (p->cur != was && p->kind->moved != NULL)
+		p->kind->moved(p);
+}
+
+static bool
+row_has(struct pane *p, int64_t i, const char *text)
+{
+	char row[1024] = "";
+	struct pen pen = { .text = row, .size = sizeof(row) };
+
+	p->kind->row(p, i, &pen);
+	return strcasestr(row, text) != NULL;
+}
+
+static int
+find(struct panels *pn, int dir, char *err, size_t size)
+{
+	struct pane *p = front(pn);
+	int64_t rows = p->kind->rows(p), looked;
+	double begin = pn_now();
+
+	if (pn->find == NULL) {
+		snprintf(err, size, "nothing was looked for yet");
+		return -1;
+	}
+	for (looked = 1; looked <= rows; looked++) {
+		int64_t i = (p->cur + dir * looked) % rows;
+
+		if (i < 0)
+			i += rows;
+		if (row_has(p, i, pn->find)) {
+			move_cursor(p, i);
+			return 0;
+		}
+		if (looked % 64 == 0 && (pn_now() - begin > FIND_SECONDS ||
+		    (pn_fs(pn) != NULL && hm_interrupted(pn_fs(pn)))))
+			break;
+	}
+	snprintf(err, size, looked > rows ? "%s: not found" :
+	    "%s: not found in the next %" PRId64 " rows", pn->find, looked);
+	return -1;
+}
+
+/* -------------------------------------------------------------------- verbs */
+
+typedef int verb_fn(struct panels *, unsigned n, const char *const *arg,
+    char *err, size_t size);
+
+/* Motions: by how much the cursor moves. */
+static int
+verb_move(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	struct pane *p = front(pn);
+	const char *verb = arg[-1];
+	int64_t by = n > 0 ? atoi(arg[0]) : 1, h = p->h > 1 ? p->h - 1 : 1;
+
+	(void)err;
+	(void)size;
+	if (strcmp(verb, "down") == 0)
+		move_cursor(p, p->cur + by);
+	else if (strcmp(verb, "up") == 0)
+		move_cursor(p, p->cur - by);
+	else if (strcmp(verb, "page-down") == 0)
+		p->top += h * by, move_cursor(p, p->cur + h * by);
+	else if (strcmp(verb, "page-up") == 0)
+		p->top -= h * by, move_cursor(p, p->cur - h * by);
+	else if (strcmp(verb, "half-down") == 0)
+		move_cursor(p, p->cur + (p->h + 1) / 2 * by);
+	else if (strcmp(verb, "half-up") == 0)
+		move_cursor(p, p->cur - (p->h + 1) / 2 * by);
+	else if (strcmp(verb, "first") == 0)
+		move_cursor(p, 0);
+	else if (strcmp(verb, "last") == 0)
+		move_cursor(p, p->kind->rows(p) - 1);
+	return 0;
+}
+
+static int
+verb_scroll(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	struct pane *p = front(pn);
+
+	(void)n;
+	(void)err;
+	(void)size;
+	p->column += strcmp(arg[-1], "scroll-right") == 0 ? 8 : -8;
+	if (p->column < 0)
+		p->column = 0;
+	if (p->column > 800)
+		p->column = 800;
+	return 0;
+}
+
+/* Verbs that only some panels know. */
+static int
+verb_pane(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	struct pane *p = front(pn);
+
+	(void)n;
+	(void)err;
+	(void)size;
+	if (strcmp(arg[-1], "left") == 0 && p->column > 0)
+		p->column -= p->column < 8 ? p->column : 8;
+	else if (strcmp(arg[-1], "right") == 0 && p->kind->verb == NULL)
+		p->column += 8;
+	return 0;
+}
+
+static int
+verb_ask(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	const char *verb = arg[-1];
+
+	(void)err;
+	(void)size;
+	if (strcmp(verb, "ask-find") == 0)
+		edit_open(pn, '/', "");
+	else if (strcmp(verb, "command") == 0)
+		edit_open(pn, ':', n > 0 ? arg[0] : "");
+	else if (strcmp(verb, "ask-mark") == 0)
+		pn->mode = MODE_MARK;
+	else
+		pn->mode = MODE_GO;
+	if (pn->mode == MODE_MARK || pn->mode == MODE_GO)
+		pn_say(pn, MARK_NONE, pn->mode == MODE_MARK ?
+		    "mark this place: a letter" : "go to the mark: a letter");
+	return 0;
+}
+
+static int
+verb_find(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	if (n > 0) {
+		free(pn->find);
+		pn->find = strdup(arg[0]);
+	}
+	return find(pn, strcmp(arg[-1], "again-back") == 0 ? -1 : 1, err, size);
+}
+
+static int
+verb_focus(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	struct pane *p = NULL;
+
+	if (strcmp(arg[-1], "focus") != 0) {
+		pn->focus = box_next(pn->root, pn->focus,
+		    strcmp(arg[-1], "next") == 0 ? 1 : -1);
+		return 0;
+	}
+	while (n > 0 && (p = box_walk(pn->root, p)) != NULL)
+		if (strcmp(p->kind->name, arg[0]) == 0) {
+			pn->focus = p;
+			return 0;
+		}
+	snprintf(err, size, "no panel %s is on the screen",
+	    n > 0 ? arg[0] : "without a name");
+	return -1;
+}
+
+static int
+no_kind(const char *kind, char *err, size_t size)
+{
+	const char *name, *brief;
+	size_t n = (size_t)snprintf(err, size, "no panel '%s'; there are",
+	    kind);
+
+	for (unsigned i = 0; (name = panels_kind_at(i, &brief)) != NULL; i++)
+		if (n < size)
+			n += (size_t)snprintf(err + n, size - n, "%s %s",
+			    i > 0 ? "," : "", name);
+	return -1;
+}
+
+/* Which kind comes when none is named: the next one not on the screen. */
+static const char *
+another_kind(struct panels *pn, const char *than)
+{
+	unsigned from = 0, n = 0;
+
+	while (pane_kinds[n] != NULL && pane_kinds[n]->brief != NULL)
+		n++;
+	for (unsigned i = 0; i < n; i++)
+		if (than != NULL && strcmp(pane_kinds[i]->name, than) == 0)
+			from = i + 1;
+	for (unsigned i = 0; i < n; i++) {
+		const struct pane_kind *k = pane_kinds[(from + i) % n];
+		struct pane *p = NULL;
+
+		while ((p = box_walk(pn->root, p)) != NULL && p->kind != k)
+			;
+		if (p == NULL && strcmp(k->name, "pin") != 0)
+			return k->name;
+	}
+	return "log";
+}
+
+/* Another pane in the place of this one. */
+static int
+replace(struct panels *pn, struct pane *add)
+{
+	struct box *b = box_of(pn->root, pn->focus);
+
+	pane_free(b->pane);
+	b->pane = pn->focus = add;
+	pn->own_layout = true;
+	return 0;
+}
+
+static int
+verb_show(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	const char *verb = arg[-1];
+	const char *kind = n > 0 ? arg[0] :
+	    another_kind(pn, strcmp(verb, "turn") == 0 ? pn->focus->kind->name :
+	    NULL);
+	struct pane *add = pane_new(pn, kind, n > 1 ? arg[1] : NULL);
+
+	if (add == NULL)
+		return no_kind(kind, err, size);
+	if (strcmp(verb, "show") == 0 || strcmp(verb, "turn") == 0)
+		return replace(pn, add);
+	if (!box_split(pn, pn->focus, add, strcmp(verb, "beside") == 0)) {
+		snprintf(err, size, "out of memory");
+		return -1;
+	}
+	pn->focus = add;
+	pn->zoomed = false;
+	return 0;
+}
+
+static int
+verb_pin(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	char line[1024];
+	size_t len = 0;
+	struct pane *add;
+
+	if (n == 0 && pn->over != NULL && pn->over->arg != NULL)
+		snprintf(line, sizeof(line), "%s", pn->over->arg);
+	else if (n == 0) {
+		snprintf(err, size, "pin wants a command line");
+		return -1;
+	}
+	for (unsigned i = 0; i < n && len < sizeof(line); i++)
+		len += (size_t)snprintf(line + len, sizeof(line) - len, "%s%s",
+		    i > 0 ? " " : "", arg[i]);
+	add = pane_new(pn, "pin", line);
+	if (add == NULL || !box_split(pn, pn->focus, add, false)) {
+		snprintf(err, size, "out of memory");
+		return -1;
+	}
+	pane_free(pn->over);
+	pn->over = NULL;
+	pn->focus = add;
+	return 0;
+}
+
+static int
+verb_close(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	(void)n;
+	(void)arg;
+	(void)err;
+	(void)size;
+	if (pn->over != NULL) {
+		pane_free(pn->over);
+		pn->over = NULL;
+	} else if (pn->zoomed) {
+		pn->zoomed = false;
+	} else if (pn->root->pane != NULL) {
+		pn->leave = true;
+	} else {
+		box_close(pn, pn->focus);
+	}
+	return 0;
+}
+
+static int
+verb_box(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	const char *verb = arg[-1];
+	struct pane *other = box_next(pn->root, pn->focus, 1);
+
+	(void)err;
+	(void)size;
+	if (strcmp(verb, "zoom") == 0) {
+		pn->zoomed = !pn->zoomed;
+	} else if (strcmp(verb, "grow") == 0) {
+		box_grow(pn, pn->focus, n > 0 ? atoi(arg[0]) : 5);
+	} else if (other != NULL && other != pn->focus) {
+		struct box *a = box_of(pn->root, pn->focus);
+		struct box *b = box_of(pn->root, other);
+
+		a->pane = other;
+		b->pane = pn->focus;
+		pn->own_layout = true;
+	}
+	return 0;
+}
+
+static int
+verb_layout(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	if (n == 0 || (n == 1 && strcmp(arg[0], "default") == 0)) {
+		pn->own_layout = false;
+		pn->layout_w = -1;
+		box_free(pn->root);
+		pn->root = NULL;
+		pn->focus = NULL;
+		if (pn->screen != NULL)
+			default_layout(pn);
+		return 0;
+	}
+	if (use_layout(pn, n, arg, err, size) < 0)
+		return -1;
+	pn->own_layout = true;
+	return 0;
+}
+
+static int
+verb_save(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	char *text;
+	FILE *f;
+	int bad;
+
+	if (n == 0) {
+		snprintf(err, size, "save wants a file");
+		return -1;
+	}
+	text = panels_layout_text(pn);
+	f = fopen(arg[0], "w");
+	bad = f == NULL || text == NULL || fputs(text, f) == EOF;
+	if (f != NULL && fclose(f) != 0)
+		bad = 1;
+	free(text);
+	if (bad) {
+		snprintf(err, size, "%s: %s", arg[0], strerror(errno));
+		return -1;
+	}
+	pn_say(pn, MARK_NONE, "saved; 'source %s' brings it back", arg[0]);
+	return 0;
+}
+
+static void
+help_text(struct panels *pn, struct out *o)
+{
+	const char *line, *brief, *operands;
+
+	for (unsigned i = 0; i < KEY_TABLE; i++) {
+		const struct binding *b;
+
+		if (key_table[i].chapter != NULL) {
+			out_printf(o, "%s\033[1m%s\033[0m\n", i > 0 ? "\n" : "",
+			    key_table[i].chapter);
+			continue;
+		}
+		b = binding_of(pn, key_named(key_table[i].key));
+		if (b != NULL && b->brief != NULL)
+			out_printf(o, "  %-10s %-44s %s\n", key_table[i].key,
+			    key_table[i].brief, b->line);
+	}
+	out_str(o, "\n\033[1myour own keys (bind KEY LINE)\033[0m\n");
+	for (size_t i = 0; i < pn->nbinds; i++) {
+		char name[16];
+
+		if (pn->binds[i].brief == NULL)
+			out_printf(o, "  %-10s %-44s %s\n", name_of_key(
+			    pn->binds[i].key, name), "", pn->binds[i].line);
+	}
+	out_str(o, "\n\033[1mpanels (panel show KIND, split KIND, beside KIND)"
+	    "\033[0m\n");
+	for (unsigned i = 0; (line = panels_kind_at(i, &brief)) != NULL; i++)
+		out_printf(o, "  %-10s %s\n", line, brief);
+	out_str(o, "\n\033[1mwords behind panel\033[0m\n");
+	for (unsigned i = 0; (line = panels_verb_at(i, &operands, &brief)) !=
+	    NULL; i++)
+		if (strncmp(line, "ask-", 4) != 0)
+			out_printf(o, "  %-12s %-14s %s\n", line, operands,
+			    brief);
+}
+
+static int
+verb_help(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	struct out o;
+
+	(void)n;
+	(void)arg;
+	out_memory(&o);
+	help_text(pn, &o);
+	pane_free(pn->over);
+	pn->over = pane_new(pn, "text", o.buf != NULL ? o.buf : "");
+	out_free(&o);
+	if (pn->over == NULL) {
+		snprintf(err, size, "out of memory");
+		return -1;
+	}
+	return 0;
+}
+
+static int
+verb_misc(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	(void)n;
+	(void)err;
+	(void)size;
+	if (strcmp(arg[-1], "quit") == 0)
+		pn->leave = true;
+	else
+		screen_redraw(pn->screen);
+	return 0;
+}
+
+static const struct {
+	const char *name, *operands, *brief;
+	verb_fn *fn;
+	bool closed;		/* also while the panels are closed */
+} verbs[] = {
+	{ "down", "[N]", "move the cursor N rows down", verb_move, false },
+	{ "up", "[N]", "move the cursor N rows up", verb_move, false },
+	{ "left", "", "fold, or go left", verb_pane, false },
+	{ "right", "", "unfold, or go right", verb_pane, false },
+	{ "page-down", "[N]", "a page on", verb_move, false },
+	{ "page-up", "[N]", "a page back", verb_move, false },
+	{ "half-down", "[N]", "half a page on", verb_move, false },
+	{ "half-up", "[N]", "half a page back", verb_move, false },
+	{ "first", "", "to the first row", verb_move, false },
+	{ "last", "", "to the last row", verb_move, false },
+	{ "scroll-left", "", "show more of the left", verb_scroll, false },
+	{ "scroll-right", "", "show more of the right", verb_scroll, false },
+	{ "follow", "", "follow what the row points at", verb_pane, false },
+	{ "toggle", "", "fold or unfold the row", verb_pane, false },
+	{ "parent", "", "to what refers to this", verb_pane, false },
+	{ "in", "", "zoom in", verb_pane, false },
+	{ "out", "", "zoom out", verb_pane, false },
+	{ "find", "TEXT", "to the next row with a text", verb_find, false },
+	{ "again", "", "to the next match", verb_find, false },
+	{ "again-back", "", "to the match before", verb_find, false },
+	{ "ask-find", "", "ask for a text to look for", verb_ask, false },
+	{ "ask-mark", "", "ask for the letter of a mark to set", verb_ask,
+	    false },
+	{ "ask-goto", "", "ask for the letter of a mark to go to", verb_ask,
+	    false },
+	{ "command", "[TEXT]", "begin a command line", verb_ask, false },
+	{ "next", "", "to the next panel", verb_focus, false },
+	{ "prev", "", "to the panel before", verb_focus, false },
+	{ "focus", "KIND", "to the panel of a kind", verb_focus, false },
+	{ "show", "KIND [ARG]", "another panel in the place of this one",
+	    verb_show, false },
+	{ "turn", "[KIND]", "the next kind of panel here", verb_show, false },
+	{ "split", "[KIND [ARG]]", "another panel below", verb_show, false },
+	{ "beside", "[KIND [ARG]]", "another panel beside", verb_show, false },
+	{ "pin", "LINE", "a panel with the output of a command", verb_pin,
+	    false },
+	{ "close", "", "close the panel", verb_close, false },
+	{ "zoom", "", "this panel alone, and back", verb_box, false },
+	{ "swap", "", "change places with the next panel", verb_box, false },
+	{ "grow", "[PERCENT]", "more room for the panel", verb_box, false },
+	{ "layout", "[WORD...]", "arrange all: a KIND, or beside N A B, or "
+	    "stack N A B", verb_layout, true },
+	{ "save", "FILE", "write layout and keys as a command file", verb_save,
+	    true },
+	{ "help", "", "the keys", verb_help, false },
+	{ "redraw", "", "draw the screen anew", verb_misc, false },
+	{ "quit", "", "leave the panels", verb_misc, false },
+};
+enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
+
+const char *
+panels_verb_at(unsigned i, const char **operands, const char **brief)
+{
+	if (i >= VERBS)
+		return NULL;
+	*operands = verbs[i].operands;
+	*brief = verbs[i].brief;
+	return verbs[i].name;
+}
+
+int
+panels_verb(struct panels *pn, unsigned n, const char *const *word, char *err,
+    size_t size)
+{
+	struct pane *p;
+	unsigned i;
+
+	for (i = 0; i < VERBS && n > 0; i++)
+		if (strcmp(verbs[i].name, word[0]) == 0)
+			break;
+	if (n == 0 || i == VERBS) {
+		snprintf(err, size, "panel wants what to do, such as next, "
+		    "zoom, show tree; 'help panel' lists them");
+		return -1;
+	}
+	if (pn->screen == NULL && !verbs[i].closed) {
+		snprintf(err, size, "the panels are not open");
+		return -1;
+	}
+	p = pn->screen != NULL ? front(pn) : NULL;
+	if (p != NULL && p->kind->verb != NULL &&
+	    p->kind->verb(p, word[0], n > 1 ? word[1] : NULL))
+		return 0;
+	return verbs[i].fn(pn, n - 1, word + 1, err, size);
+}
+
+/* ------------------------------------------------------------------ drawing */
+
+static void
+draw_title(struct panels *pn, struct pane *p, int x, int y, int w)
+{
+	bool focus = p == front(pn);
+	int64_t rows = p->kind->rows(p);
+	char text[64], number[40] = "";
+	struct pen pen = { .screen = pn->screen, .y = y, .x = x, .begin = x,
+	    .end = x + w };
+
+	for (int i = 0; i < w; i++)
+		screen_put(pn->screen, y, x + i, x + w, NULL, ROLE_LINE, 0,
+		    "─");
+	if (rows > 0 && rows < 1000000000 && !p->kind->no_cursor)
+		snprintf(number, sizeof(number), " %" PRId64 "/%" PRId64 " ",
+		    p->cur + 1, rows);
+	pen.end = x + w - (int)strlen(number) - 1;
+	snprintf(text, sizeof(text), focus ? "[%s]" : " %s ", p->kind->name);
+	pen_put(&pen, focus ? ROLE_FOCUS : ROLE_TITLE, text);
+	if (p->kind->title != NULL) {
+		pen_put(&pen, ROLE_LINE, " ");
+		p->kind->title(p, &pen);
+		pen_put(&pen, ROLE_LINE, " ");
+	}
+	screen_put(pn->screen, y, x + w - (int)strlen(number) - 1, x + w, NULL,
+	    ROLE_TITLE, 0, number);
+}
+
+static void
+draw_pane(struct panels *pn, struct pane *p)
+{
+	bool focus = p == front(pn);
+	int64_t rows;
+
+	if (p->h < 0 || p->w < 1)
+		return;
+	pane_settle(p);
+	rows = p->kind->rows(p);
+	for (int y = 0; y < p->h && p->top + y < rows; y++) {
+		bool here = p->top + y == p->cur && !p->kind->no_cursor;
+		struct pen pen = {
+			.screen = pn->screen, .y = p->y + y, .x = p->x,
+			.begin = p->x, .end = p->x + p->w, .skip = p->column,
+		};
+
+		p->kind->row(p, p->top + y, &pen);
+		if (here && focus)
+			screen_attr(pn->screen, p->y + y, p->x, p->w,
+			    ATTR_CURSOR);
+		else if (here)
+			screen_attr(pn->screen, p->y + y, p->x, 1,
+			    ATTR_CURSOR);
+	}
+	draw_title(pn, p, p->x, p->y - 1, p->w);
+}
+
+static void
+place_words(const struct panels *pn, char *buf, size_t size)
+{
+	const struct hm_place *a = &pn->at;
+	const char *t = a->type != NULL ? a->type->name :
+	    a->parent != NULL ? a->parent->name : "bytes";
+
+	if (a->type == NULL && a->field != NULL && a->field->count > 1 &&
+	    a->field->scalar != HM_chr)
+		snprintf(buf, size, "%s.%s[%u]", t, a->field->name, a->item);
+	else if (a->type == NULL && a->field != NULL)
+		snprintf(buf, size, "%s.%s", t, a->field->name);
+	else if (a->field != NULL && a->parent != NULL)
+		snprintf(buf, size, "%s, %s.%s[%u]", t, a->parent->name,
+		    a->field->name, a->item);
+	else
+		snprintf(buf, size, "%s", t);
+}
+
+static void
+draw_status(struct panels *pn, int y)
+{
+	struct panels_status st = { 0 };
+	struct hm_fs *fs = pn_fs(pn);
+	char words[100], right[120];
+	struct pen pen = { .screen = pn->screen, .y = y,
+	    .end = screen_width(pn->screen) };
+	int w = pen.end;
+
+	pn->sh.status(pn->sh.ctx, &st);
+	screen_mouse(pn->screen, st.mouse);
+	for (int x = 0; x < w; x++)
+		screen_put(pn->screen, y, x, w, NULL, ROLE_STATUS, 0, " ");
+	place_words(pn, words, sizeof(words));
+	if (fs == NULL)
+		snprintf(words, sizeof(words), "no image");
+	if (fs != NULL && hm_staged(fs) > 0)
+		snprintf(right, sizeof(right), " %s  *%zu staged  %s ",
+		    st.when[0] != '\0' ? st.when : "now", hm_staged(fs),
+		    hm_writable(fs) ? "writable" : "read-only");
+	else
+		snprintf(right, sizeof(right), " %s  no edits  %s ",
+		    st.when[0] != '\0' ? st.when : "now",
+		    fs != NULL && hm_writable(fs) ? "writable" : "read-only");
+	pen.end = w - (int)strlen(right);
+	pen_printf(&pen, ROLE_STATUS, " %s  ", st.image);
+	if (fs != NULL && pn->at.addr != 0)
+		pen_printf(&pen, ROLE_STATUS, "%016" PRIx64 " ", pn->at.addr);
+	pen_put(&pen, ROLE_STATUS, words);
+	screen_put(pn->screen, y, w - (int)strlen(right), w, NULL,
+	    st.when[0] != '\0' ? ROLE_ALERT : ROLE_STATUS, 0, right);
+}
+
+static void
+draw_bottom(struct panels *pn, int y)
+{
+	int w = screen_width(pn->screen);
+
+	if (pn->mode == MODE_LINE && (pn->message[0] == '\0' || y == 0)) {
+		edit_draw(pn, y);
+	} else if (pn->mode == MODE_LINE) {
+		screen_put(pn->screen, y - 1, 0, w, NULL, ROLE_TEXT, 0,
+		    pn->message);
+		edit_draw(pn, y);
+	} else if (pn->message[0] != '\0') {
+		screen_put(pn->screen, y, 0, w, NULL,
+		    role_of_mark(pn->message_mark), 0, pn->message);
+	} else {
+		screen_put(pn->screen, y, 0, w, NULL, ROLE_DIM, 0,
+		    "? keys  : command  Tab panel  Enter follow  q close  "
+		    "Q leave");
+	}
+}
+
+void
+panels_draw(struct panels *pn)
+{
+	struct screen *s = pn->screen;
+	int w = screen_width(s), h = screen_height(s);
+	struct pane *p = NULL;
+
+	screen_theme(s, pn->theme >= 0 ? (enum theme)pn->theme :
+	    screen_theme_best(s));
+	screen_clear(s);
+	if (w < LEAST_W || h < LEAST_H) {
+		screen_put(s, 0, 0, w, NULL, ROLE_TEXT, 0, "too small");
+		screen_show(s);
+		return;
+	}
+	default_layout(pn);
+	box_place(pn->root, 0, 0, w, h - 2);
+	if (pn->over != NULL || pn->zoomed) {
+		p = front(pn);
+		p->x = 0;
+		p->y = 1;
+		p->w = w;
+		p->h = h - 3;
+		draw_pane(pn, p);
+	} else {
+		box_draw_lines(pn, pn->root);
+		while ((p = box_walk(pn->root, p)) != NULL)
+			draw_pane(pn, p);
+	}
+	draw_status(pn, h - 2);
+	draw_bottom(pn, h - 1);
+	screen_show(s);
+}
+
+/* --------------------------------------------------------------------- mouse */
+
+static struct pane *
+pane_under(struct panels *pn, int x, int y)
+{
+	struct pane *p = NULL;
+
+	if (pn->over != NULL || pn->zoomed)
+		return front(pn);
+	while ((p = box_walk(pn->root, p)) != NULL)
+		if (x >= p->x && x < p->x + p->w && y >= p->y - 1 &&
+		    y < p->y + p->h)
+			break;
+	return p;
+}
+
+static void
+pointed(struct panels *pn)
+{
+	struct pointer at;
+	struct pane *p;
+
+	screen_pointer(pn->screen, &at);
+	p = pane_under(pn, at.x, at.y);
+	if (p == NULL)
+		return;
+	if (p != pn->over)
+		pn->focus = p;
+	if (at.what == POINT_UP || at.what == POINT_DOWN) {
+		pn_run(pn, at.what == POINT_UP ? "panel up 3" :
+		    "panel down 3");
+		return;
+	}
+	if (at.y < p->y)
+		return;
+	if (p->kind->click != NULL)
+		p->kind->click(p, at.y - p->y, at.x - p->x);
+	else if (p->top + at.y - p->y < p->kind->rows(p))
+		move_cursor(p, p->top + at.y - p->y);
+	if (at.what == POINT_DOUBLE)
+		pn_run(pn, "panel follow");
+}
+
+/* ---------------------------------------------------------------------- loop */
+
+static void
+letter(struct panels *pn, int key)
+{
+	char line[32];
+	bool set = pn->mode == MODE_MARK;
+
+	pn->mode = MODE_KEYS;
+	pn->message[0] = '\0';
+	if ((key | 0x20) < 'a' || (key | 0x20) > 'z') {
+		pn_say(pn, MARK_WARN, "marks are letters");
+		return;
+	}
+	snprintf(line, sizeof(line), "%s mark_%c", set ? "mark" : "goto", key);
+	pn_run(pn, line);
+}
+
+void
+panels_key(struct panels *pn, int key)
+{
+	const struct binding *b;
+	char name[16], *line;
+
+	if (key == KEY_NOTHING)
+		return;
+	if (key == KEY_CLOSED) {
+		pn->leave = true;
+		return;
+	}
+	if (key == KEY_SIZE || screen_width(pn->screen) < LEAST_W ||
+	    screen_height(pn->screen) < LEAST_H)
+		return;
+	if (pn->root == NULL)
+		default_layout(pn);
+	if (pn->mode == MODE_LINE) {
+		pn->message[0] = '\0';
+		edit_key(pn, key);
+	} else if (pn->mode != MODE_KEYS) {
+		letter(pn, key);
+	} else if (key == KEY_POINTER) {
+		pointed(pn);
+	} else if ((b = binding_of(pn, key == '\n' ? '\r' : key)) != NULL &&
+	    b->line[0] != '\0') {
+		line = strdup(b->line);	/* the line may bind the key anew */
+		if (line != NULL)
+			pn_run(pn, line);
+		free(line);
+	} else {
+		pn_say(pn, MARK_NONE, "%s does nothing; ? lists the keys",
+		    name_of_key(key, name));
+	}
+}
+
+bool
+panels_work(struct panels *pn, int ms)
+{
+	struct pane *p = NULL;
+	bool more = false;
+
+	if (pn->root == NULL || pn_fs(pn) == NULL)
+		return false;
+	while ((p = box_walk(pn->root, p)) != NULL)
+		if (p->kind->work != NULL)
+			more |= p->kind->work(p, ms);
+	return more;
+}
+
+void
+panels_open(struct panels *pn, struct screen *s)
+{
+	struct hm_place here;
+	struct hm_fs *fs = pn_fs(pn);
+	struct pane *p = NULL;
+
+	pn->screen = s;
+	pn->leave = false;
+	pn->mode = MODE_KEYS;
+	pn->message[0] = '\0';
+	if (fs == NULL)
+		return;
+	pn->sh.here(pn->sh.ctx, &here);
+	if (here.addr == 0 && here.type == NULL && hm_place_at(fs,
+	    hm_root(fs)->vol0_btree_root, hm_type_named("node"), &here) == 0)
+		pn->sh.stand(pn->sh.ctx, &here, true);
+	look_around(pn, false);
+	while ((p = box_walk(pn->root, p)) != NULL)
+		if (!pane_wake(p))
+			pn_say(pn, MARK_BAD, "out of memory");
+	pn->time_moved = false;
+}
+
+void
+panels_close(struct panels *pn)
+{
+	struct pane *p = NULL;
+
+	pane_free(pn->over);
+	pn->over = NULL;
+	pn->screen = NULL;
+	/* Panes hold on to the file system, which may be closed before they
+	 * are seen again. */
+	while ((p = box_walk(pn->root, p)) != NULL)
+		pane_sleep(p);
+	pn->findings = NULL;
+}
+
+bool
+panels_are_open(const struct panels *pn)
+{
+	return pn->screen != NULL;
+}
+
+int
+panels_run(struct panels *pn, struct screen *s)
+{
+	double drawn = 0;
+	bool more = true, fresh = false;
+
+	panels_open(pn, s);
+	while (!pn->leave) {
+		int key;
+
+		if (!fresh || pn_now() - drawn > 0.1) {
+			panels_draw(pn);
+			drawn = pn_now();
+			fresh = true;
+		}
+		key = screen_key(s, more ? 0 : -1);
+		if (key == KEY_NOTHING) {
+			more = panels_work(pn, SLICE);
+			if (!more)
+				fresh = false;
+			if (pn->sh.calm != NULL)
+				pn->sh.calm(pn->sh.ctx);
+			continue;
+		}
+		panels_key(pn, key);
+		more = true;
+		fresh = false;
+	}
+	panels_close(pn);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ beginning */
+
+bool
+panels_theme(struct panels *pn, const char *name)
+{
+	if (strcmp(name, "auto") == 0) {
+		pn->theme = -1;
+		return true;
+	}
+	for (int i = 0; theme_names[i] != NULL; i++)
+		if (strcmp(theme_names[i], name) == 0) {
+			pn->theme = i;
+			return true;
+		}
+	return false;
+}
+
+struct panels *
+panels_new(const struct panels_shell *sh)
+{
+	struct panels *pn = calloc(1, sizeof(*pn));
+
+	if (pn == NULL)
+		return NULL;
+	pn->sh = *sh;
+	pn->theme = -1;
+	for (unsigned i = 0; i < KEY_TABLE; i++)
+		if (key_table[i].key != NULL)
+			bind(pn, key_named(key_table[i].key),
+			    key_table[i].line, key_table[i].brief);
+	return pn;
+}
+
+void
+panels_free(struct panels *pn)
+{
+	if (pn == NULL)
+		return;
+	pane_free(pn->over);
+	box_free(pn->root);
+	for (size_t i = 0; i < pn->nbinds; i++)
+		free(pn->binds[i].line);
+	free(pn->binds);
+	for (unsigned i = 0; i < LOG_LINES; i++)
+		free(pn->log[i].text);
+	free(pn->find);
+	free(pn);
+}

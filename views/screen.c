@@ -1,0 +1,758 @@
+/*
+ * screen.c - the only file that knows ncurses: cells to a terminal, keys from
+ * it.  The memory kind never touches a terminal.
+ *
+ * What always holds:
+ *  1. The terminal is restored by whatever ends the program: a normal end, or
+ *     a signal, whose handler only writes what was prepared before and lets
+ *     the signal go on.
+ *  2. ncurses itself handles SIGTSTP and SIGWINCH.
+ *
+ * One terminal a process: the handler needs to find it.
+ */
+#define NCURSES_WIDECHAR 1
+#include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include <curses.h>
+#include <term.h>
+
+#include "screen.h"
+
+/* ncurses says KEY_* too; those of screen.h are enumerated above its range. */
+
+struct look {
+	short fg, bg;
+	attr_t attr;
+};
+
+#define DIM		A_DIM
+#define BOLD		A_BOLD
+#define REV		A_REVERSE
+#define REV_BOLD	(A_REVERSE | A_BOLD)
+#define UNDER		A_UNDERLINE
+#define UNDER_BOLD	(A_UNDERLINE | A_BOLD)
+#define BLACK		COLOR_BLACK
+#define RED		COLOR_RED
+#define GREEN		COLOR_GREEN
+#define YELLOW		COLOR_YELLOW
+#define BLUE		COLOR_BLUE
+#define MAGENTA		COLOR_MAGENTA
+#define CYAN		COLOR_CYAN
+#define WHITE		COLOR_WHITE
+#define LOOK(f, b, a)	{ f, b, a }
+#define ROLE(id, dark, light, mono, safe) { dark, light, mono, safe },
+static const struct look looks[ROLES][THEMES] = {
+#include "themes.def"
+};
+#undef ROLE
+#undef LOOK
+
+const char *const theme_names[] = { "dark", "light", "mono", "safe", NULL };
+
+enum { FED = 4096 };
+
+struct screen {
+	struct cell *cells;
+	int w, h;
+	bool utf8, memory;
+	enum theme theme;
+	int cy, cx;
+	struct pointer pointer;
+	SCREEN *term;
+	bool mouse;
+	int fed[FED];		/* keys to come, of the memory kind */
+	unsigned nfed, taken;
+};
+
+/* ------------------------------------------------------------------- cells */
+
+static bool
+set_size(struct screen *s, int w, int h)
+{
+	struct cell *c;
+
+	w = w < 1 ? 1 : w > 10000 ? 10000 : w;
+	h = h < 1 ? 1 : h > 10000 ? 10000 : h;
+	c = calloc((size_t)w * (size_t)h, sizeof(*c));
+	if (c == NULL)
+		return false;
+	free(s->cells);
+	s->cells = c;
+	s->w = w;
+	s->h = h;
+	screen_clear(s);
+	return true;
+}
+
+int
+screen_width(const struct screen *s)
+{
+	return s->w;
+}
+
+int
+screen_height(const struct screen *s)
+{
+	return s->h;
+}
+
+void
+screen_clear(struct screen *s)
+{
+	for (int i = 0; i < s->w * s->h; i++)
+		s->cells[i] = (struct cell){ .ch = ' ' };
+	s->cy = -1;
+}
+
+const struct cell *
+screen_cell(const struct screen *s, int y, int x)
+{
+	if (y < 0 || y >= s->h || x < 0 || x >= s->w)
+		return NULL;
+	return &s->cells[y * s->w + x];
+}
+
+/* One character of UTF-8; "?" for what is none.  Returns its bytes. */
+static size_t
+decode(const char *text, uint32_t *ch)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned n = p[0] < 0x80 ? 1 : (p[0] & 0xE0) == 0xC0 ? 2 :
+	    (p[0] & 0xF0) == 0xE0 ? 3 : (p[0] & 0xF8) == 0xF0 ? 4 : 0;
+	uint32_t c;
+
+	*ch = '?';
+	if (n == 0)
+		return 1;
+	c = n == 1 ? p[0] : p[0] & (0x7FU >> n);
+	for (unsigned i = 1; i < n; i++) {
+		if ((p[i] & 0xC0) != 0x80)
+			return i;
+		c = c << 6 | (p[i] & 0x3F);
+	}
+	if (c >= 0x20 && !(c >= 0x7F && c < 0xA0) && c >= least[n] &&
+	    c < 0x110000 && !(c >= 0xD800 && c < 0xE000))
+		*ch = c;
+	return n;
+}
+
+/* What stands for the characters the panels draw with when there is only
+ * ASCII. */
+static uint32_t
+plain(uint32_t ch)
+{
+	static const struct {
+		uint32_t ch;
+		char as;
+	} table[] = {
+		{ 0x2500, '-' }, { 0x2502, '|' }, { 0x2524, '+' },
+		{ 0x251C, '+' }, { 0x2534, '+' }, { 0x252C, '+' },
+		{ 0x253C, '+' }, { 0x25B8, '+' }, { 0x25BE, '-' },
+		{ 0x2588, '#' }, { 0x2593, '#' }, { 0x2592, '=' },
+		{ 0x2591, '.' }, { 0x2192, '>' }, { 0x2026, '~' },
+		{ 0x00B7, '.' }, { 0x25B2, '^' }, { 0x25CF, '*' },
+		{ 0x2581, '_' }, { 0x2582, '_' }, { 0x2583, '.' },
+		{ 0x2584, '.' }, { 0x2585, '=' }, { 0x2586, '=' },
+		{ 0x2587, '#' }, { 0x00D7, 'x' }, { 0x25C6, '@' },
+		{ 0x2190, '<' },
+	};
+
+	if (ch < 0x80)
+		return ch;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].ch == ch)
+			return (uint32_t)table[i].as;
+	return '?';
+}
+
+static int
+width_of(uint32_t ch)
+{
+	int n;
+
+	if (ch < 0x300)
+		return 1;
+	n = wcwidth((wchar_t)ch);
+	return n < 0 ? 1 : n;
+}
+
+int
+screen_put(struct screen *s, int y, int x, int end, int *skip, enum role role,
+    unsigned attr, const char *text)
+{
+	int left = skip != NULL ? *skip : 0;
+
+	if (end > s->w)
+		end = s->w;
+	while (*text != '\0') {
+		uint32_t ch;
+		int n;
+
+		text += decode(text, &ch);
+		if (!s->utf8)
+			ch = plain(ch);
+		n = width_of(ch);
+		if (n == 0)
+			continue;
+		if (left > 0) {
+			left -= n;
+			continue;
+		}
+		if (y >= 0 && y < s->h && x >= 0 && x + n <= end) {
+			struct cell *c = &s->cells[y * s->w + x];
+
+			c[0] = (struct cell){ ch, (uint8_t)role,
+			    (uint8_t)attr };
+			if (n == 2)
+				c[1] = (struct cell){ 0, (uint8_t)role,
+				    (uint8_t)attr };
+		}
+		x += n;
+	}
+	if (skip != NULL)
+		*skip = left;
+	return x;
+}
+
+void
+screen_attr(struct screen *s, int y, int x, int n, unsigned attr)
+{
+	for (int i = x; i < x + n; i++)
+		if (y >= 0 && y < s->h && i >= 0 && i < s->w)
+			s->cells[y * s->w + i].attr |= (uint8_t)attr;
+}
+
+void
+screen_cursor(struct screen *s, int y, int x)
+{
+	s->cy = y < s->h ? y : -1;
+	s->cx = x < s->w ? x : s->w - 1;
+}
+
+/* ------------------------------------------------------ the terminal's rescue */
+
+enum { RESCUE = 512 };
+static const int fatal[] = {
+	SIGTERM, SIGHUP, SIGQUIT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
+};
+enum { FATAL = sizeof(fatal) / sizeof(fatal[0]) };
+
+static struct {
+	char text[RESCUE];	/* what makes the terminal sane */
+	size_t len;
+	struct termios modes;	/* as they were */
+	bool have_modes;
+	volatile sig_atomic_t armed;
+	struct sigaction old[FATAL];
+} rescue;
+
+static void
+rescue_now(int sig)
+{
+	int saved = errno;
+
+	if (rescue.armed) {
+		rescue.armed = 0;
+		if (write(STDOUT_FILENO, rescue.text, rescue.len) < 0)
+			errno = 0;	/* nothing more can be done */
+		if (rescue.have_modes)
+			tcsetattr(STDIN_FILENO, TCSANOW, &rescue.modes);
+	}
+	for (int i = 0; i < FATAL; i++)
+		if (fatal[i] == sig)
+			sigaction(sig, &rescue.old[i], NULL);
+	errno = saved;
+	raise(sig);
+}
+
+static int
+rescue_char(int c)
+{
+	if (rescue.len < RESCUE)
+		rescue.text[rescue.len++] = (char)c;
+	return c;
+}
+
+static void
+rescue_add(const char *capability)
+{
+	char *s = tigetstr((char *)(uintptr_t)capability);
+
+	if (s != NULL && s != (char *)-1)
+		tputs(s, 1, rescue_char);
+}
+
+static void
+rescue_arm(void)
+{
+	struct sigaction sa = { .sa_handler = rescue_now };
+
+	rescue.len = 0;
+	rescue_add("sgr0");
+	rescue_add("op");
+	rescue_add("rmkx");
+	rescue_add("cnorm");
+	rescue_add("rmcup");
+	sigemptyset(&sa.sa_mask);
+	for (int i = 0; i < FATAL; i++) {
+		sigaction(fatal[i], NULL, &rescue.old[i]);
+		if (rescue.old[i].sa_handler != SIG_IGN)
+			sigaction(fatal[i], &sa, NULL);
+	}
+	rescue.armed = 1;
+}
+
+static void
+rescue_disarm(void)
+{
+	rescue.armed = 0;
+	for (int i = 0; i < FATAL; i++)
+		sigaction(fatal[i], &rescue.old[i], NULL);
+}
+
+/* ------------------------------------------------------------- the terminal */
+
+static bool
+can(const char *capability)
+{
+	char *s = tigetstr((char *)(uintptr_t)capability);
+
+	return s != NULL && s != (char *)-1;
+}
+
+static bool
+good_enough(char *err, size_t size)
+{
+	const char *term = getenv("TERM");
+	int why = 0;
+
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+		snprintf(err, size, "panels need a terminal on standard input "
+		    "and output");
+		return false;
+	}
+	if (term == NULL || *term == '\0') {
+		snprintf(err, size, "TERM is not set; panels need to know the "
+		    "terminal, as in TERM=xterm");
+		return false;
+	}
+	if (setupterm(NULL, STDOUT_FILENO, &why) == ERR) {
+		snprintf(err, size, "terminal '%.40s' is not known here; panels "
+		    "work with xterm, tmux or vt100", term);
+		return false;
+	}
+	if (!can("cup") || !can("clear")) {
+		snprintf(err, size, "terminal '%.40s' cannot move its cursor; "
+		    "panels work with xterm, tmux or vt100", term);
+		return false;
+	}
+	return true;
+}
+
+static void
+set_pairs(struct screen *s)
+{
+	if (!has_colors())
+		return;
+	for (int r = 0; r < ROLES; r++)
+		init_pair((short)(r + 1), looks[r][s->theme].fg,
+		    looks[r][s->theme].bg);
+}
+
+static void
+set_modes(void)
+{
+	cbreak();
+	noecho();
+	nonl();
+	keypad(stdscr, TRUE);
+	meta(stdscr, TRUE);
+	intrflush(stdscr, FALSE);
+	leaveok(stdscr, FALSE);
+	curs_set(0);
+}
+
+struct screen *
+screen_open(char *err, size_t size)
+{
+	struct screen *s;
+
+	setlocale(LC_CTYPE, "");
+	if (!good_enough(err, size))
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		snprintf(err, size, "out of memory");
+		return NULL;
+	}
+	rescue.have_modes = tcgetattr(STDIN_FILENO, &rescue.modes) == 0;
+	set_escdelay(25);
+	s->term = newterm(NULL, stdout, stdin);
+	if (s->term == NULL) {
+		snprintf(err, size, "the terminal could not be set up");
+		free(s);
+		return NULL;
+	}
+	rescue_arm();
+	set_modes();
+	if (has_colors()) {
+		start_color();
+		use_default_colors();
+	}
+	s->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	s->theme = screen_theme_best(s);
+	set_pairs(s);
+	if (!set_size(s, COLS, LINES)) {
+		snprintf(err, size, "out of memory");
+		screen_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+struct screen *
+screen_memory(int w, int h, bool utf8)
+{
+	struct screen *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->memory = true;
+	s->utf8 = utf8;
+	if (!set_size(s, w, h)) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+screen_close(struct screen *s)
+{
+	if (s == NULL)
+		return;
+	if (!s->memory) {
+		screen_mouse(s, false);
+		endwin();
+		rescue_disarm();
+		if (rescue.have_modes)
+			tcsetattr(STDIN_FILENO, TCSADRAIN, &rescue.modes);
+		delscreen(s->term);
+	}
+	free(s->cells);
+	free(s);
+}
+
+void
+screen_suspend(struct screen *s)
+{
+	if (s->memory)
+		return;
+	endwin();
+	rescue.armed = 0;
+}
+
+void
+screen_resume(struct screen *s)
+{
+	if (s->memory)
+		return;
+	rescue.armed = 1;
+	refresh();
+	set_modes();
+	clearok(stdscr, TRUE);
+}
+
+void
+screen_theme(struct screen *s, enum theme theme)
+{
+	if (s->theme == theme)
+		return;
+	s->theme = theme;
+	if (!s->memory) {
+		set_pairs(s);
+		clearok(stdscr, TRUE);
+	}
+}
+
+enum theme
+screen_theme_best(const struct screen *s)
+{
+	const char *no = getenv("NO_COLOR");
+
+	if (s->memory || !has_colors() || (no != NULL && *no != '\0'))
+		return THEME_MONO;
+	return THEME_DARK;
+}
+
+void
+screen_mouse(struct screen *s, bool on)
+{
+	if (s->memory || s->mouse == on)
+		return;
+	s->mouse = on;
+	mouseinterval(150);
+	mousemask(on ? BUTTON1_CLICKED | BUTTON1_PRESSED |
+	    BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0,
+	    NULL);
+}
+
+static attr_t
+attr_of(const struct screen *s, const struct cell *c)
+{
+	attr_t a = looks[c->role][s->theme].attr;
+
+	if (c->attr & ATTR_CURSOR)
+		a ^= A_REVERSE;
+	if (c->attr & ATTR_MARK)
+		a |= A_REVERSE | A_BOLD;
+	return a & ~((c->attr & ATTR_CURSOR) != 0 ? A_DIM : 0);
+}
+
+void
+screen_show(struct screen *s)
+{
+	if (s->memory)
+		return;
+	for (int y = 0; y < s->h; y++) {
+		for (int x = 0; x < s->w; x++) {
+			const struct cell *c = &s->cells[y * s->w + x];
+			wchar_t text[2] = { (wchar_t)c->ch, 0 };
+			cchar_t cc;
+
+			if (c->ch == 0)
+				continue;
+			setcchar(&cc, text, attr_of(s, c), (short)(has_colors() &&
+			    s->theme != THEME_MONO ? c->role + 1 : 0), NULL);
+			mvadd_wch(y, x, &cc);
+		}
+	}
+	if (s->cy >= 0)
+		move(s->cy, s->cx);
+	curs_set(s->cy >= 0);
+	refresh();
+}
+
+void
+screen_redraw(struct screen *s)
+{
+	if (!s->memory)
+		clearok(stdscr, TRUE);
+}
+
+/* -------------------------------------------------------------------- keys */
+
+static int
+from_pointer(struct screen *s)
+{
+	MEVENT e;
+
+	if (getmouse(&e) != OK)
+		return KEY_NOTHING;
+	s->pointer.x = e.x;
+	s->pointer.y = e.y;
+	if (e.bstate & BUTTON4_PRESSED)
+		s->pointer.what = POINT_UP;
+	else if (e.bstate & BUTTON5_PRESSED)
+		s->pointer.what = POINT_DOWN;
+	else if (e.bstate & BUTTON1_DOUBLE_CLICKED)
+		s->pointer.what = POINT_DOUBLE;
+	else if (e.bstate & (BUTTON1_CLICKED | BUTTON1_PRESSED))
+		s->pointer.what = POINT_CLICK;
+	else
+		return KEY_NOTHING;
+	return KEY_POINTER;
+}
+
+static int
+from_curses(struct screen *s, wint_t k)
+{
+	static const struct {
+		int curses, ours;
+	} table[] = {
+		{ KEY_UP, KEY_GO_UP }, { KEY_DOWN, KEY_GO_DOWN },
+		{ KEY_LEFT, KEY_GO_LEFT }, { KEY_RIGHT, KEY_GO_RIGHT },
+		{ KEY_PPAGE, KEY_PAGE_UP }, { KEY_NPAGE, KEY_PAGE_DOWN },
+		{ KEY_HOME, KEY_GO_HOME }, { KEY_END, KEY_GO_END },
+		{ KEY_A1, KEY_GO_HOME }, { KEY_C1, KEY_GO_END },
+		{ KEY_A3, KEY_PAGE_UP }, { KEY_C3, KEY_PAGE_DOWN },
+		{ KEY_DC, KEY_DEL }, { KEY_BTAB, KEY_BACK_TAB },
+		{ KEY_BACKSPACE, KEY_RUBOUT }, { KEY_ENTER, '\r' },
+		{ KEY_IC, KEY_INS },
+	};
+
+	if (k == KEY_MOUSE)
+		return from_pointer(s);
+	if (k == KEY_RESIZE) {
+		set_size(s, COLS, LINES);
+		return KEY_SIZE;
+	}
+	if (k > (wint_t)KEY_F(0) && k <= (wint_t)KEY_F(12))
+		return KEY_FN + (int)(k - (wint_t)KEY_F(0));
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if ((wint_t)table[i].curses == k)
+			return table[i].ours;
+	return KEY_NOTHING;
+}
+
+int
+screen_key(struct screen *s, int ms)
+{
+	wint_t k;
+	int rc;
+
+	if (s->memory) {
+		if (s->taken < s->nfed)
+			return s->fed[s->taken++];
+		s->taken = s->nfed = 0;
+		return ms < 0 ? KEY_CLOSED : KEY_NOTHING;
+	}
+	timeout(ms);
+	errno = 0;
+	rc = get_wch(&k);
+	if (rc == KEY_CODE_YES)
+		return from_curses(s, k);
+	if (rc == OK)
+		return k == 0x7F || k == 8 ? KEY_RUBOUT : (int)k;
+	if (ms < 0 && errno != EINTR) {
+		struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+
+		/* A terminal that hung up is always ready and gives nothing. */
+		if (poll(&p, 1, 0) > 0)
+			return KEY_CLOSED;
+	}
+	return KEY_NOTHING;
+}
+
+void
+screen_pointer(const struct screen *s, struct pointer *p)
+{
+	*p = s->pointer;
+}
+
+/* -------------------------------------------------------- the memory kind */
+
+void
+screen_feed(struct screen *s, int key)
+{
+	if (s->nfed < FED)
+		s->fed[s->nfed++] = key;
+}
+
+void
+screen_resize(struct screen *s, int w, int h)
+{
+	if (s->memory && set_size(s, w, h))
+		screen_feed(s, KEY_SIZE);
+}
+
+static size_t
+encode(uint32_t ch, char *p)
+{
+	if (ch < 0x80) {
+		p[0] = (char)ch;
+		return 1;
+	}
+	if (ch < 0x800) {
+		p[0] = (char)(0xC0 | ch >> 6);
+		p[1] = (char)(0x80 | (ch & 0x3F));
+		return 2;
+	}
+	if (ch < 0x10000) {
+		p[0] = (char)(0xE0 | ch >> 12);
+		p[1] = (char)(0x80 | (ch >> 6 & 0x3F));
+		p[2] = (char)(0x80 | (ch & 0x3F));
+		return 3;
+	}
+	p[0] = (char)(0xF0 | ch >> 18);
+	p[1] = (char)(0x80 | (ch >> 12 & 0x3F));
+	p[2] = (char)(0x80 | (ch >> 6 & 0x3F));
+	p[3] = (char)(0x80 | (ch & 0x3F));
+	return 4;
+}
+
+char *
+screen_dump(const struct screen *s)
+{
+	char *text = malloc((size_t)s->h * ((size_t)s->w * 4 + 1) + 1);
+	char *p = text;
+
+	for (int y = 0; text != NULL && y < s->h; y++) {
+		char *begin = p;
+
+		for (int x = 0; x < s->w; x++)
+			if (s->cells[y * s->w + x].ch != 0)
+				p += encode(s->cells[y * s->w + x].ch, p);
+		while (p > begin && p[-1] == ' ')
+			p--;
+		*p++ = '\n';
+	}
+	if (text != NULL)
+		*p = '\0';
+	return text;
+}
+
+/* ---------------------------------------------------------- names of keys */
+
+static const struct {
+	const char *name;
+	int key;
+} key_names[] = {
+	{ "Enter", '\r' }, { "Tab", '\t' }, { "Esc", 27 }, { "Space", ' ' },
+	{ "Backspace", KEY_RUBOUT }, { "BackTab", KEY_BACK_TAB },
+	{ "Up", KEY_GO_UP }, { "Down", KEY_GO_DOWN }, { "Left", KEY_GO_LEFT },
+	{ "Right", KEY_GO_RIGHT }, { "PgUp", KEY_PAGE_UP },
+	{ "PgDn", KEY_PAGE_DOWN }, { "Home", KEY_GO_HOME },
+	{ "End", KEY_GO_END }, { "Del", KEY_DEL }, { "Ins", KEY_INS },
+};
+enum { KEY_NAMES = sizeof(key_names) / sizeof(key_names[0]) };
+
+int
+key_named(const char *name)
+{
+	uint32_t ch;
+	int n;
+
+	for (int i = 0; i < KEY_NAMES; i++)
+		if (strcmp(key_names[i].name, name) == 0)
+			return key_names[i].key;
+	if (name[0] == '^' && name[1] >= '@' && name[1] <= '_' &&
+	    name[2] == '\0')
+		return name[1] & 0x1F;
+	if (name[0] == 'F' && sscanf(name + 1, "%2d", &n) == 1 && n >= 1 &&
+	    n <= 12)
+		return KEY_FN + n;
+	if (name[0] != '\0' && name[decode(name, &ch)] == '\0')
+		return (int)ch;
+	return -1;
+}
+
+const char *
+name_of_key(int key, char buf[16])
+{
+	for (int i = 0; i < KEY_NAMES; i++)
+		if (key_names[i].key == key)
+			return key_names[i].name;
+	if (key > KEY_FN && key <= KEY_FN + 12)
+		snprintf(buf, 16, "F%d", key - KEY_FN);
+	else if (key >= 0 && key < 0x20)
+		snprintf(buf, 16, "^%c", key + '@');
+	else if (key >= 0 && key < KEY_SPECIAL)
+		buf[encode((uint32_t)key, buf)] = '\0';
+	else
+		snprintf(buf, 16, "key %d", key);
+	return buf;
+}
