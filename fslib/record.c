@@ -92,6 +92,15 @@ hm_find_crc(struct hm_fs *fs, const struct hm_leaf *elm, uint64_t node, int idx)
 	bool lost = hm_layer2(fs, elm->data_offset, &l2, NULL) == 0 &&
 	    l2.zone != hm_zone(elm->data_offset);
 
+	if (fs->s->time != NULL && elm->data_len > 0 && hm_time_reused(fs,
+	    elm->data_offset, (uint64_t)elm->data_len)) {
+		hm_find(fs, "W22", elm->data_offset, node, idx, "%s of object "
+		    "0x%016" PRIx64 " key 0x%016" PRIx64 " is not to be had at "
+		    "this position in time: its space was given out again "
+		    "since", record_name(elm->rec_type),
+		    (uint64_t)elm->obj_id, (uint64_t)elm->key);
+		return;
+	}
 	hm_find(fs, lost ? "E28" : "E29", elm->data_offset, node, idx,
 	    "%s of object 0x%016" PRIx64 " key 0x%016" PRIx64
 	    " fails its CRC%s", record_name(elm->rec_type),
