@@ -27,12 +27,11 @@ zone_name(unsigned zone)
 
 /* --------------------------------------------------------------- the steps */
 
+/* Where the way ends.  No damage by itself: any address may be asked about. */
 static void
-step_failed(struct session *s, struct sink *sink, const char *name,
-    const char *why)
+step_failed(struct sink *sink, const char *name, const char *why)
 {
 	sink_text(sink, name, MARK_BAD, "%s!", why);
-	s->damage = true;
 }
 
 static void
@@ -45,7 +44,7 @@ explain_undo(struct session *s, struct sink *sink, uint64_t addr)
 		sink_text(sink, "slot", MARK_NONE, "vol0_undo_array[%" PRIu64
 		    "] = %016" PRIx64, slot, h->vol0_undo_array[slot]);
 	else
-		step_failed(s, sink, "slot", "the FIFO has 128 slots at most");
+		step_failed(sink, "slot", "the FIFO has 128 slots at most");
 	sink_text(sink, "FIFO", MARK_NONE, "first %016" PRIx64 ", next %016"
 	    PRIx64 ", end %016" PRIx64,
 	    h->vol0_blockmap[HM_ZONE_UNDO].first_offset,
@@ -68,7 +67,7 @@ explain_layer1(struct session *s, struct sink *sink, uint64_t zone2)
 	enum hm_verdict crc;
 
 	if (at == 0 || hm_layer1(s->fs, zone2, &e) < 0) {
-		step_failed(s, sink, "layer 1", at == 0 ?
+		step_failed(sink, "layer 1", at == 0 ?
 		    "blockmap[4].phys_offset is no address" :
 		    hm_error(s->fs)->text);
 		return false;
@@ -95,7 +94,7 @@ explain_layer2(struct session *s, struct sink *sink, uint64_t addr,
 	enum hm_verdict crc;
 
 	if (hm_layer2(s->fs, zone2, &e, &at) < 0) {
-		step_failed(s, sink, "layer 2", hm_error(s->fs)->text);
+		step_failed(sink, "layer 2", hm_error(s->fs)->text);
 		return;
 	}
 	crc = hm_layer2_verdict(s->fs, &e, NULL);
@@ -116,9 +115,9 @@ explain_layer2(struct session *s, struct sink *sink, uint64_t addr,
 
 		snprintf(why, sizeof(why), "the big-block belongs to zone %u, "
 		    "the address says %u", e.zone, zone);
-		step_failed(s, sink, "verdict", why);
+		step_failed(sink, "verdict", why);
 	} else if (zone >= HM_ZONE_BTREE && in >= e.append_off) {
-		step_failed(s, sink, "verdict", "beyond append_off: nothing was "
+		step_failed(sink, "verdict", "beyond append_off: nothing was "
 		    "allocated here yet");
 	}
 }
@@ -175,7 +174,7 @@ explain(struct session *s, struct sink *sink, uint64_t addr)
 		explain_undo(s, sink, addr);
 	why = hm_translate(s->fs, addr, 1, &at);
 	if (why != HM_LOOKUP_OK) {
-		step_failed(s, sink, "translation", hm_lookup_text(why));
+		step_failed(sink, "translation", hm_lookup_text(why));
 		sink_end(sink);
 		return 0;
 	}
