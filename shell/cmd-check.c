@@ -404,8 +404,8 @@ assert_row(struct sink *sink, const struct hm_finding *f,
 	row.c[2].u = f->node;
 	row.c[3].u = (uint64_t)f->idx;
 	row.c[4].u = f->obj_id;
-	row.null = (f->addr == 0) << 1 | (f->node == 0) << 2 |
-	    (f->idx < 0) << 3 | (f->obj_id == 0) << 4;
+	row.null = (f->addr == 0 ? 1u << 1 : 0) | (f->node == 0 ? 1u << 2 : 0) |
+	    (f->idx < 0 ? 1u << 3 : 0) | (f->obj_id == 0 ? 1u << 4 : 0);
 	str_cell(&row, 5, a->panics ? "panic" : "error");
 	str_cell(&row, 6, a->says);
 	str_cell(&row, 7, a->when);
@@ -518,4 +518,159 @@ const struct command cmd_asserts = {
 	.example = "asserts",
 	.flags = CMD_PROGRESS,
 	.run = cmd_asserts_run,
+};
+
+/* --------------------------------------------------------------- correlate */
+
+enum { BARS = 6, SHOWN = 12 };
+
+/* A histogram, 72 columns wide. */
+static void
+bars(struct sink *sink, const char *title, const uint64_t *h, uint64_t from,
+    uint64_t to)
+{
+	char line[HM_HIST + 1], t1[40], t2[40];
+	uint64_t most = 1;
+
+	for (unsigned i = 0; i < HM_HIST; i++)
+		if (h[i] > most)
+			most = h[i];
+	sink_line(sink, "%s", "");
+	sink_line(sink, "%s; a full bar is %" PRIu64, title, most);
+	for (unsigned level = BARS; level > 0; level--) {
+		for (unsigned i = 0; i < HM_HIST; i++) {
+			uint64_t up = h[i] * BARS * 2 / most;
+
+			line[i] = up >= 2 * level ? '#' : up + 1 >= 2 * level ?
+			    ':' : level == 1 && h[i] > 0 ? '.' : ' ';
+		}
+		line[HM_HIST] = '\0';
+		sink_line(sink, "%s", line);
+	}
+	hm_time_text(from * 1000000, t1);
+	hm_time_text(to * 1000000, t2);
+	t1[19] = t2[19] = '\0';
+	memset(line, '-', HM_HIST);
+	sink_line(sink, "%s", line);
+	sink_line(sink, "%-36s%36s", t1, t2);
+}
+
+static const struct hm_col correlate_cols[] = {
+	{ "rank", HM_COL_UINT, false, "1 tells most" },
+	{ "property", HM_COL_STR, false, "what was compared" },
+	{ "value", HM_COL_STR, false, "range in which the findings crowd" },
+	{ "findings", HM_COL_UINT, false, "of them in the range" },
+	{ "findings_all", HM_COL_UINT, false, "of them with the property" },
+	{ "healthy", HM_COL_UINT, false, "healthy ones in the range" },
+	{ "healthy_all", HM_COL_UINT, false, "healthy ones with the property" },
+	{ "bits", HM_COL_UINT, false, "surprise, log2 of the odds" },
+	{ "surprise", HM_COL_STR, false, "the same in words" },
+};
+
+static void
+common_row(struct sink *sink, const struct hm_common *c, size_t rank)
+{
+	struct hm_row row = { .null = 0 };
+
+	row.c[0].u = rank;
+	str_cell(&row, 1, c->property);
+	str_cell(&row, 2, c->value);
+	row.c[3].u = c->bad;
+	row.c[4].u = c->bad_all;
+	row.c[5].u = c->good;
+	row.c[6].u = c->good_all;
+	row.c[7].u = c->bits > 0 ? (uint64_t)c->bits : 0;
+	str_cell(&row, 8, hm_surprise_text(c->bits));
+	sink_row(sink, &row, MARK_NONE);
+}
+
+static double
+percent(uint64_t n, uint64_t all)
+{
+	return all > 0 ? 100.0 * (double)n / (double)all : 0;
+}
+
+static void
+common_text(struct sink *sink, const struct hm_common *c, size_t rank)
+{
+	sink_line(sink, "%2zu. %s: %s", rank, c->property, c->value);
+	sink_line(sink, "    %" PRIu64 " of %" PRIu64 " findings (%.0f%%), %"
+	    PRIu64 " of %" PRIu64 " healthy ones (%.1f%%): %s, %.0f bits%s",
+	    c->bad, c->bad_all, percent(c->bad, c->bad_all), c->good,
+	    c->good_all, percent(c->good, c->good_all),
+	    hm_surprise_text(c->bits), c->bits > 0 ? c->bits : 0.0,
+	    c->place ? " (a place, which is what the findings say)" : "");
+}
+
+static void
+tell_correlation(struct session *s, struct sink *sink,
+    const struct hm_correlation *c)
+{
+	if (s->format != FORMAT_TEXT) {
+		sink_table(sink, "correlate", correlate_cols, 9);
+		for (size_t i = 0; i < c->n; i++)
+			common_row(sink, &c->v[i], i + 1);
+		sink_table_end(sink);
+		return;
+	}
+	sink_line(sink, "findings hang on %" PRIu64 " records and %" PRIu64
+	    " nodes", c->records, c->nodes);
+	for (size_t i = 0; i < c->n && i < SHOWN; i++)
+		common_text(sink, &c->v[i], i + 1);
+	if (c->n == 0)
+		sink_line(sink, "nothing to compare");
+	if (c->records == 0)
+		return;
+	bars(sink, "all records by create_ts", c->all, c->from, c->to);
+	bars(sink, "records with findings", c->bad, c->from, c->to);
+	if (c->zoom_to - c->zoom_from < (c->to - c->from) / 4)
+		bars(sink, "the same, closer", c->zoom, c->zoom_from,
+		    c->zoom_to);
+}
+
+static int
+cmd_correlate_run(struct session *s, const struct args *args,
+    struct sink *sink)
+{
+	const struct hm_findings *l = damage_findings(s);
+	struct hm_correlation c;
+	char ids[400] = "";
+
+	if (l == NULL)
+		return -1;
+	for (unsigned i = 0; i < args_count(args); i++) {
+		if (hm_symptom_named(args_str(args, i)) == NULL)
+			return session_usage(s, "\"%s\" is no id of a finding",
+			    args_str(args, i));
+		snprintf(ids + strlen(ids), sizeof(ids) - strlen(ids), "%s%s",
+		    i > 0 ? " " : "", args_str(args, i));
+	}
+	if (hm_correlate(s->fs, l, ids, &c) < 0)
+		return -1;
+	tell_correlation(s, sink, &c);
+	hm_correlation_free(&c);
+	return 0;
+}
+
+const struct command cmd_correlate = {
+	.name = "correlate",
+	.chapter = "Damage",
+	.brief = "what the findings have in common",
+	.operands = (const struct operand[]){
+		{ .name = "ID", .kind = OP_WORD, .optional = true,
+		    .many = true },
+		{ .kind = OP_NONE },
+	},
+	.help = "Compares the records and nodes that have findings (of the IDs\n"
+	    "given, else all errors and warnings) with all others: time, TID,\n"
+	    "position in the node, depth and fill of the node, PFS, objects,\n"
+	    "record type, zone, volume, big-block, alignment. For each property\n"
+	    "the range of values is named in which the findings crowd most\n"
+	    "beyond the healthy ones, most telling first. Bits are the log2 of\n"
+	    "the odds against chance, less what choosing the range is worth:\n"
+	    "below 4 could well be chance, from 20 on it is not, from 100 on\n"
+	    "there is no doubt. Then the same over time as bars.",
+	.example = "correlate",
+	.flags = CMD_PROGRESS,
+	.run = cmd_correlate_run,
 };

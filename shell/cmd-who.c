@@ -386,7 +386,8 @@ cmd_affected_run(struct session *s, const struct args *args,
 		row.c[6].p = h[i].path;
 		if (h[i].path != NULL)
 			row.c[6].u = strlen(h[i].path);
-		row.null = (h[i].path == NULL) << 6 | (h[i].pfs < 0);
+		row.null = (h[i].path == NULL ? 1u << 6 : 0) |
+		    (h[i].pfs < 0 ? 1u : 0);
 		sink_row(sink, &row, h[i].worst == 'E' ? MARK_BAD : MARK_WARN);
 	}
 	sink_table_end(sink);
