@@ -171,24 +171,37 @@ void hm_point_close(struct hm_point *p);
 
 /* ------------------------------------------------------ what is in common */
 
-/* One bar of a histogram, or one value of a property. */
+/* A property, and the range of its values in which the findings crowd. */
 struct hm_common {
-	const char *property;	/* "day of ctime", "element position", .. */
-	char value[64];		/* the value that stands out */
-	uint64_t from, to;	/* the same as numbers (usec, TID, ..) */
-	uint64_t bad, bad_all;	/* findings with the value, findings with any */
-	uint64_t good, good_all; /* the same of all records */
-	double g;		/* G = 2 * ln(likelihood ratio) of the property */
-	double bits;		/* surprise, in bits, corrected for the number of values */
+	const char *property;	/* "hour of create_ts", "element position", .. */
+	char value[96];		/* the range, as text */
+	uint64_t from, to;	/* the same as numbers, both included */
+	uint64_t bad, bad_all;	/* findings in it, findings that have the property */
+	uint64_t good, good_all; /* the same of the healthy records or nodes */
+	double g;		/* G of the whole property, 2 * sum o ln(o/e) */
+	double bits;		/* surprise of this range, less what choosing the
+				 * best of all ranges is worth */
+	bool place;		/* where it lies, which for findings of space is
+				 * what they say anyway: ranked last */
+};
+enum { HM_HIST = 72 };
+struct hm_correlation {
+	struct hm_common *v;	/* malloc'd, most telling first */
+	size_t n;
+	uint64_t records, nodes; /* what findings hang on: distinct */
+	/* Seconds of create_ts: all records, what findings hang on, and those
+	 * again between their own first and last. */
+	uint64_t from, to, zoom_from, zoom_to;
+	uint64_t all[HM_HIST], bad[HM_HIST], zoom[HM_HIST];
 };
 /*
- * Compare what the findings hang on with all records and nodes of the tree.
- * *out: malloc'd, most surprising first.  Findings without node and idx do not
- * count.
+ * Compare what the findings (those of W and E with node and idx) hang on with
+ * all other records and nodes of the tree.  ids: NULL, or a blank-separated list
+ * of those that count.  Walks the whole tree.
  */
 int hm_correlate(struct hm_fs *fs, const struct hm_findings *l,
-    struct hm_common **out, size_t *n, uint64_t **hist, size_t *nhist,
-    uint64_t *hist_from, uint64_t *hist_step);
+    const char *ids, struct hm_correlation *out);
+void hm_correlation_free(struct hm_correlation *c);
 /* Plain words for bits: "could be chance" ... "beyond any doubt". */
 const char *hm_surprise_text(double bits);
 
