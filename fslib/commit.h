@@ -86,4 +86,31 @@ int hm_undofile_write(const struct hm_commit *c, const char *path);
 int hm_undofile_apply(struct hm_fs *fs, const char *path, bool dry,
     uint64_t *bytes);
 
+/* -------------------------------------------------------------------- edits */
+
+/*
+ * A step of editing: what is staged between begin and end can be undone and
+ * done again as one.  end with keep false takes it back at once; a step that
+ * changed nothing is none.  label is copied: the command line, so that the
+ * steps are a script.
+ */
+int hm_edit_begin(struct hm_fs *fs);
+int hm_edit_end(struct hm_fs *fs, const char *label, bool keep);
+/* Take the newest step back; do the one undone last again.  *label: its label,
+ * borrowed.  HM_ENOENT: there is none. */
+int hm_edit_undo(struct hm_fs *fs, const char **label);
+int hm_edit_redo(struct hm_fs *fs, const char **label);
+/* The i-th step, oldest first, or NULL; those undone come last. */
+const char *hm_edit_label(struct hm_fs *fs, size_t i, bool *undone);
+/* Give the present number of steps a name; undo down to it. */
+int hm_edit_name(struct hm_fs *fs, const char *name);
+int hm_edit_undo_to(struct hm_fs *fs, const char *name);
+
+/* Stage bytes, and unless keep_crc the checksums that cover them: of the node,
+ * layer entry, header, FIFO record, or of the record whose data they are. A
+ * checksum that is itself what is edited stays as it is written. */
+int hm_edit_bytes(struct hm_fs *fs, uint64_t addr, const void *bytes,
+    size_t len, bool keep_crc);
+int hm_edit_fix_crcs(struct hm_fs *fs, uint64_t addr, uint64_t len);
+
 #endif

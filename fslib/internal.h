@@ -102,6 +102,7 @@ struct hm_shared {
 	struct timeline *line;		/* the FIFO as far as it was indexed, or
 					 * NULL; owned here, made by time.c */
 	struct hm_findings *checked;	/* what check found last, or NULL */
+	struct edits *edits;		/* steps of editing (edit.c), or NULL */
 	bool writable;
 	unsigned generation;		/* grows when the image was written */
 	const volatile sig_atomic_t *interrupt;
@@ -119,6 +120,9 @@ struct hm_fs {
 	struct cache *cache;		/* of small reads (view.c), or NULL */
 };
 
+/* Free the steps of editing (edit.c); NULL is fine. */
+struct edits;
+void edits_free(struct edits *e);
 /* Free the index of the FIFO (time.c); NULL is fine. */
 void timeline_free(struct timeline *line);
 

@@ -297,6 +297,7 @@ close_shared(struct hm_shared *s)
 		free(s->vols[i].fake);
 	}
 	overlay_free(s->overlay);
+	edits_free(s->edits);
 	hm_findings_free(s->checked);
 	free(s);
 }

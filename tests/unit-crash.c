@@ -270,6 +270,13 @@ nth_record(struct hm_fs *fs, unsigned rec_type, unsigned n, struct found *out)
 }
 
 static void
+ok(struct hm_fs *fs, int rc)
+{
+	if (rc != 0)
+		fail_msg("%s", hm_error(fs)->text);
+}
+
+static void
 insert_file(struct hm_fs *fs, uint64_t obj, const struct hm_stamp *s)
 {
 	static const uint8_t text[200] = "a small file made by a test";
@@ -279,11 +286,11 @@ insert_file(struct hm_fs *fs, uint64_t obj, const struct hm_stamp *s)
 	    .create_ts = s->ts, .rec_type = HM_REC_INODE, .obj_type = 2,
 	    .localization = HM_LO_INODE, .data_len = sizeof(ino) };
 
-	assert_int_equal(hm_insert_record(fs, &e, &ino), 0);
+	ok(fs, hm_insert_record(fs, &e, &ino));
 	e = (struct hm_leaf){ .obj_id = (int64_t)obj, .create_tid = s->tid,
 	    .create_ts = s->ts, .rec_type = HM_REC_DATA, .obj_type = 2,
 	    .localization = HM_LO_MISC, .key = 208, .data_len = 208 };
-	assert_int_equal(hm_insert_record(fs, &e, text), 0);
+	ok(fs, hm_insert_record(fs, &e, text));
 }
 
 /* Some of everything: an inode changed, records removed, files made. */
@@ -294,19 +301,19 @@ edit(struct hm_fs *fs, unsigned files)
 	struct found f;
 	struct hm_object o;
 
-	assert_int_equal(hm_stamp_next(fs, &s), 0);
+	ok(fs, hm_stamp_next(fs, &s));
 	if (nth_record(fs, HM_REC_INODE, 3, &f) &&
 	    hm_object_get(fs, f.e.localization >> 16, (uint64_t)f.e.obj_id,
 	    HM_MAXTID, &o) == 0 && o.found) {
 		o.inode.mode ^= 0111;
-		assert_int_equal(hm_inode_update(fs, &o, &s), 0);
+		ok(fs, hm_inode_update(fs, &o, &s));
 	}
 	if (nth_record(fs, HM_REC_DIRENTRY, 5, &f))
-		assert_int_equal(hm_retire_element(fs, f.node, f.idx, &s), 0);
+		ok(fs, hm_retire_element(fs, f.node, f.idx, &s));
 	for (unsigned i = 0; i < 3 && nth_record(fs, HM_REC_DATA, i, &f); i++)
-		assert_int_equal(hm_delete_element(fs, f.node, f.idx, true), 0);
+		ok(fs, hm_delete_element(fs, f.node, f.idx, true));
 	for (unsigned i = 0; i < files; i++)
-		insert_file(fs, s.tid - 16 * (i + 1) - 0x100000, &s);
+		insert_file(fs, (s.tid << 8) + i, &s);
 }
 
 static struct hm_commit *
@@ -517,31 +524,33 @@ abort_commit(struct disk *d, unsigned files, unsigned percent)
 	hm_close(fs);
 }
 
-/* D 10.3: attempt 1 is cut, a repair is committed, attempt 1 is repeated one
- * sector further, where position and number fit the stale records. */
+/* D 10.3: attempt 1 is cut, something small (two records in two sectors) is
+ * committed, attempt 1 is repeated two sectors further, where position and
+ * number fit the stale records. */
 static void
 on_top_of_an_aborted_commit(const char *image)
 {
 	struct hm_recover_opts o = { .skip_redo = 2 };
 
-	for (unsigned percent = 20; percent <= 80; percent += 30) {
+	for (unsigned percent = 20; percent <= 100; percent += 40) {
 		struct hm_recovery r = { 0 };
+		struct hm_stamp s;
 		struct disk d;
 		struct hm_fs *fs;
 		uint64_t before;
 
 		scratch(&d, image);
-		abort_commit(&d, 3, percent);
+		abort_commit(&d, 100, percent);
 		before = recovered(&d);
 		assert_true(before != 0);
 		fs = disk_open(&d);
 		assert_int_equal(hm_recover(fs, &o, &r), 0);
 		hm_recovery_free(&r);
-		edit(fs, 0);
+		assert_int_equal(hm_stamp_next(fs, &s), 0);
 		cut_everywhere(&d, fs, before);
 		commit_through(&d, fs);
 		before = fingerprint(fs);
-		edit(fs, 3);
+		edit(fs, 100);
 		cut_everywhere(&d, fs, before);
 		hm_close(fs);
 		scrap(&d);
