@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "../views/graph.h"
-#include "shell.h"
+#include "when.h"
 
 enum {
 	MAX_LAYOUT = 2000,	/* boxes graphviz lays out in bearable time */
@@ -313,6 +313,65 @@ make_space(struct job *j)
 	return graph_space(j->s->fs, bb, n, &j->o);
 }
 
+static struct diagram *
+make_who(struct job *j)
+{
+	const char *word = args_str(j->a, 1);
+	struct hm_place p;
+
+	if (word == NULL) {
+		session_fail(j->s, "graph who needs an ADDR");
+		return NULL;
+	}
+	if (session_place(j->s, word, &p) < 0)
+		return NULL;
+	return graph_who(j->s->fs, p.addr, p.len != 0 ? p.len : 1, &j->o);
+}
+
+/* A small number is a cycle, anything else a position in time. */
+static struct diagram *
+make_undo(struct job *j)
+{
+	const char *word = args_str(j->a, 1);
+	uint64_t k = 1, taken;
+	char *end;
+
+	if (word != NULL) {
+		k = strtoull(word + (word[0] == '-'), &end, 10);
+		if (*end != '\0' || k == 0 || k > 1000000) {
+			if (when_parse(j->s, strncmp(word, "0x1", 3) == 0 ||
+			    strncmp(word, "0x0", 3) == 0 ? "tid" : word, word,
+			    &taken) < 0)
+				return NULL;
+			k = hm_cycle_of(j->s->fs, taken);
+			if (k == 0) {
+				session_fail(j->s, "no flush cycle is at %s",
+				    word);
+				return NULL;
+			}
+		}
+	}
+	if (args_opt(j->a, "max") == NULL)
+		j->o.max = 0;
+	return graph_undo(j->s->fs, k, &j->o);
+}
+
+static struct diagram *
+make_diff(struct job *j)
+{
+	uint64_t at[2] = { 0, 0 };
+
+	if (args_count(j->a) < 2) {
+		session_fail(j->s, "graph diff needs a time or two, as in: "
+		    "graph diff cycle:-2 now");
+		return NULL;
+	}
+	for (unsigned i = 0; i + 1 < args_count(j->a); i++)
+		if (when_parse(j->s, args_str(j->a, i + 1), NULL, &at[i]) < 0)
+			return NULL;
+	return graph_diff(j->s->fs, at[0], at[1], &j->o);
+}
+
 /* A line of anvil's own, its events made into boxes. */
 static struct diagram *
 make_from(struct job *j)
@@ -359,6 +418,9 @@ static const struct {
 	{ "tree", make_tree, 2 },
 	{ "file", make_file, 2 },
 	{ "space", make_space, 0 },
+	{ "who", make_who, 2 },
+	{ "undo", make_undo, 2 },
+	{ "diff", make_diff, 3 },
 	{ "from", make_from, 0 },
 };
 
@@ -440,7 +502,7 @@ run_graph(struct session *s, const struct args *a, struct sink *sink)
 
 static const struct operand operands[] = {
 	{ .name = "WHAT", .kind = OP_CHOICE,
-	  .choices = "tree file space from" },
+	  .choices = "tree file space who undo diff from" },
 	{ .name = "OPERAND", .kind = OP_WORD, .optional = true, .many = true },
 	{ .kind = OP_NONE },
 };
@@ -479,6 +541,9 @@ const struct command cmd_graph = {
 	"graph file PATH          from a path to its records and big-blocks\n"
 	"graph space              the freemap, a letter a big-block\n"
 	"graph space ADDR...      who fills a big-block\n"
+	"graph who ADDR           the chain of owners of an address\n"
+	"graph undo [CYCLE|TID]   records of a flush cycle, 1 is the newest\n"
+	"graph diff T1 [T2]       what changed between two times\n"
 	"graph from LINE          any command: structures are boxes, addresses\n"
 	"                         in them edges; quote a LINE with options\n"
 	"\n"

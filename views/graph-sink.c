@@ -264,6 +264,15 @@ g_link(struct sink *s, const struct ev_link *ev)
 			snprintf(port, sizeof(port), "%s", from->row[i].port);
 			known = true;
 		}
+	/* a link comes behind the line it is about */
+	if (!known && from != NULL && from == current(g) && from->nrow > 0) {
+		struct dg_row *r = &from->row[from->nrow - 1];
+
+		snprintf(port, sizeof(port), "f%zu", from->nrow - 1);
+		if (r->port == NULL)
+			r->port = strdup(port);
+		known = r->port != NULL;
+	}
 	diagram_edge(g->d, from, known ? port : NULL, to, ev->label, ev->mark);
 }
 

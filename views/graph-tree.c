@@ -101,7 +101,7 @@ judge_leaf(struct tree *t, struct tnode *m, const struct hm_node *node)
 }
 
 static unsigned
-judge(struct tree *t, const struct hm_visit *v, const struct tnode *parent)
+judge(struct tree *t, const struct hm_visit *v)
 {
 	unsigned bad = 0;
 	bool inner = v->node->type == 'I';
@@ -117,7 +117,6 @@ judge(struct tree *t, const struct hm_visit *v, const struct tnode *parent)
 		bad |= BAD_COUNT;
 	if (zone_wrong(t->fs, &t->zones, v->off, HM_NODE_SIZE) != 0)
 		bad |= BAD_ZONE;
-	(void)parent;
 	return bad;
 }
 
@@ -167,7 +166,7 @@ add(struct tree *t, const struct hm_visit *v)
 		t->deepest = depth;
 	if (m->parent != t->n - 1)
 		t->v[m->parent].nkids++;
-	m->bad = judge(t, v, &t->v[m->parent]);
+	m->bad = judge(t, v);
 	m->path = on_path(t, v);
 	if (m->type != 'I')
 		judge_leaf(t, m, v->node);
@@ -612,11 +611,12 @@ put_rows(struct tree *t, size_t at)
 static void
 put_notes(struct tree *t, uint64_t about, bool cut)
 {
-	size_t shown = 0, bad = 0, leaves = 0;
+	size_t shown = 0, bad = 0, leaves = 0, seen = 0;
 
 	for (size_t i = 0; i < t->n; i++) {
 		shown += t->v[i].show;
 		bad += t->v[i].bad != 0;
+		seen += t->v[i].show && t->v[i].bad != 0;
 		leaves += t->v[i].type != 'I';
 	}
 	if (cut)
@@ -629,7 +629,7 @@ put_notes(struct tree *t, uint64_t about, bool cut)
 		    shown < t->n ? ", those with findings first" : "");
 	else
 		diagram_note(t->d, "%zu nodes shown, %zu with findings",
-		    shown, bad);
+		    shown, seen);
 	if (t->o->around != NULL) {
 		char key[80];
 

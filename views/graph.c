@@ -182,14 +182,16 @@ zone_color(const struct style *s, int zone)
 
 /* --------------------------------------------------------------- the boxes */
 
+/* The letter of a mark in its colour.  As text: a cell of its own would grow
+ * with its column. */
 static void
 put_badge(struct out *o, const struct style *s, enum mark mark,
     const char *letter)
 {
-	out_printf(o, "<TD BGCOLOR=\"%s\" ALIGN=\"CENTER\"><FONT FACE=\"%s\" "
-	    "COLOR=\"%s\"><B>", mark_color(s, mark), s->sans, s->mark_ink);
+	out_printf(o, "<FONT FACE=\"%s\" COLOR=\"%s\"><B>", s->sans,
+	    mark_color(s, mark));
 	put_html(o, letter, false);
-	out_str(o, "</B></FONT></TD>");
+	out_str(o, "</B></FONT>");
 }
 
 static void
@@ -206,17 +208,17 @@ put_tip(struct out *o, const char *tip, const char *link)
 static void
 put_title(struct out *o, const struct style *s, const struct dg_node *n)
 {
-	bool badge = n->letter[0] != '\0';
-
-	out_printf(o, "<TR><TD PORT=\"_\" COLSPAN=\"%d\" ALIGN=\"LEFT\" "
-	    "BGCOLOR=\"%s\"", badge ? 2 : 3, kind_color(s, n->kind));
+	out_printf(o, "<TR><TD PORT=\"_\" COLSPAN=\"3\" ALIGN=\"LEFT\" "
+	    "BGCOLOR=\"%s\"", kind_color(s, n->kind));
 	put_tip(o, n->tip != NULL ? n->tip : n->title, n->id);
 	out_printf(o, "><FONT COLOR=\"%s\"><B>", s->head_ink);
 	put_html(o, n->title, false);
-	out_str(o, "</B></FONT></TD>");
-	if (badge)
+	out_str(o, "</B></FONT>");
+	if (n->letter[0] != '\0') {
+		out_str(o, "&#160;&#160;");
 		put_badge(o, s, n->mark, n->letter);
-	out_str(o, "</TR>\n");
+	}
+	out_str(o, "</TD></TR>\n");
 }
 
 static const struct dg_node *
@@ -258,16 +260,20 @@ put_row(struct out *o, const struct diagram *d, const struct style *s,
 	if (r->text != NULL)
 		put_html(o, r->text, false);
 	out_str(o, "</FONT></TD>");
-	if (r->letter[0] != '\0')
+	if (r->letter[0] != '\0') {
+		out_printf(o, "<TD ALIGN=\"RIGHT\"%s>", bg);
 		put_badge(o, s, r->mark, r->letter);
+		out_str(o, "</TD>");
+	}
 	out_str(o, "</TR>\n");
 }
 
 static void
 put_map(struct out *o, const struct style *s, const struct dg_node *n)
 {
-	out_str(o, "<TR><TD COLSPAN=\"3\" ALIGN=\"LEFT\"><TABLE BORDER=\"0\" "
-	    "CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"0\">\n");
+	out_str(o, "<TR><TD COLSPAN=\"3\" ALIGN=\"LEFT\"><TABLE ALIGN=\"LEFT\" "
+	    "BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" "
+	    "CELLPADDING=\"0\">\n");
 	for (size_t i = 0; i < n->ncell; i++) {
 		const struct dg_cell *c = &n->cell[i];
 		bool loud = c->mark == MARK_BAD || c->mark == MARK_WARN ||
@@ -345,18 +351,17 @@ put_legend(struct out *o, const struct diagram *d, const struct style *s)
 
 	if (used == 0)
 		return;
-	out_str(o, "<TR><TD ALIGN=\"LEFT\"><TABLE BORDER=\"0\" "
-	    "CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"3\"><TR>");
+	out_str(o, "<TR><TD ALIGN=\"LEFT\">");
 	for (enum mark m = MARK_BAD; m <= MARK_MOVED; m++) {
 		if ((used >> m & 1) == 0)
 			continue;
 		put_badge(o, s, m, mark_letter(m));
-		out_printf(o, "<TD ALIGN=\"LEFT\"><FONT FACE=\"%s\" COLOR=\"%s\">"
-		    "%s%s%s</FONT></TD>", s->sans, s->faint, mark_meaning(m),
-		    mark_shape(m), m == MARK_BAD || m == MARK_WARN ?
-		    " (with its id)" : "");
+		out_printf(o, "<FONT FACE=\"%s\" COLOR=\"%s\">&#160; "
+		    "%s%s%s &#160; &#160; </FONT>", s->sans, s->faint,
+		    mark_meaning(m), m == MARK_BAD || m == MARK_WARN ?
+		    " (its id)" : "", mark_shape(m));
 	}
-	out_str(o, "</TR></TABLE></TD></TR>\n");
+	out_str(o, "</TD></TR>\n");
 }
 
 static void
@@ -373,8 +378,8 @@ put_zones(struct out *o, const struct diagram *d, const struct style *s)
 
 	if (!d->zones)
 		return;
-	out_str(o, "<TR><TD ALIGN=\"LEFT\"><TABLE BORDER=\"0\" "
-	    "CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"2\"><TR>");
+	out_str(o, "<TR><TD ALIGN=\"LEFT\"><TABLE ALIGN=\"LEFT\" "
+	    "BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"2\"><TR>");
 	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++)
 		out_printf(o, "<TD BGCOLOR=\"%s\" WIDTH=\"17\"><FONT "
 		    "COLOR=\"%s\" POINT-SIZE=\"9\">%s</FONT></TD><TD "
@@ -475,7 +480,8 @@ static const struct {
 	{ AGRAPH, "outputorder", "edgesfirst" },
 	{ AGRAPH, "charset", "UTF-8" },
 	{ AGNODE, "shape", "box" }, { AGNODE, "margin", "0" },
-	{ AGNODE, "style", "filled" }, { AGNODE, "fontsize", "10" },
+	{ AGNODE, "style", "filled" },
+	{ AGNODE, "height", "0.1" }, { AGNODE, "width", "0.1" }, { AGNODE, "fontsize", "10" },
 	{ AGEDGE, "arrowsize", "0.6" }, { AGEDGE, "fontsize", "9" },
 };
 

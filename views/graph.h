@@ -174,6 +174,15 @@ struct diagram *graph_file(struct hm_fs *, const char *path, size_t len,
     const struct graph_opts *);
 struct diagram *graph_space(struct hm_fs *, const uint64_t *bb, size_t n,
     const struct graph_opts *);
+/* The chain of owners of the bytes at addr. */
+struct diagram *graph_who(struct hm_fs *, uint64_t addr, uint64_t len,
+    const struct graph_opts *);
+/* The records of flush cycle k (1 is the newest) and what they change. */
+struct diagram *graph_undo(struct hm_fs *, uint64_t k,
+    const struct graph_opts *);
+/* What changed between two positions in time (records taken back). */
+struct diagram *graph_diff(struct hm_fs *, uint64_t older, uint64_t newer,
+    const struct graph_opts *);
 
 /* Helpers of the builders. */
 /* lo:obj:rec:key:tid in hex without leading zeros; buf of 80. */

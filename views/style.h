@@ -30,7 +30,6 @@
 	X(data, "#e6e0d8", "#4d463b") \
 	X(space, "#dde3ee", "#343f59") \
 	X(undo, "#ecd9e6", "#5a2f50") \
-	X(mark_ink, "#ffffff", "#101214") \
 	X(good, "#2f7d3b", "#6cc47a") \
 	X(bad, "#b3261e", "#ff8278") \
 	X(bad_fill, "#fbe3e1", "#4a1f1d") \
