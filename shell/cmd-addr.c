@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "damage.h"
 #include "shell.h"
 
 static const char *
@@ -387,17 +388,27 @@ covering(struct session *s, struct hm_place *p)
 static int
 cmd_crc_run(struct session *s, const struct args *args, struct sink *sink)
 {
-	const struct hm_place *given = args_place(args, 0);
+	const char *what = args_str(args, 0);
+	const struct hm_place *given = args_place(args, 1);
+	bool solve = what != NULL && strcmp(what, "solve") == 0;
 	struct hm_place p = given != NULL ? *given : s->here;
 	size_t len;
 	struct crc_of c = { .verdict = HM_CRC_NONE };
 	uint8_t *data;
 	int rc;
 
+	if (!solve && given != NULL)
+		return session_usage(s, "crc takes one address, or solve and "
+		    "one");
+	if (!solve && what != NULL && session_place(s, what, &p) != 0)
+		return hm_error(s->fs)->code == HM_EINVAL ?
+		    session_usage(s, "%s", hm_error(s->fs)->text) : -1;
 	if (p.len == 0)
 		return session_fail(s, "go to an address first");
 	if (covering(s, &p) < 0)
 		return -1;
+	if (solve)
+		return crc_solve(s, &p, sink);
 	if (p.type == NULL)
 		return session_fail(s, "no CRC is known for %s; that of a "
 		    "record's data is in its element", hm_zone(p.addr) >=
@@ -423,13 +434,20 @@ const struct command cmd_crc = {
 	.chapter = "Layers",
 	.brief = "a CRC explained: found, expected, algorithm, bytes covered",
 	.operands = (const struct operand[]){
+		{ .name = "solve|ADDR", .kind = OP_WORD, .optional = true,
+		    .choices = "solve" },
 		{ .name = "ADDR", .kind = OP_ADDR, .optional = true },
 		{ .kind = OP_NONE },
 	},
 	.help = "For nodes, layer-1, layer-2 and blockmap entries, the volume\n"
 	    "header, FIFO records, and leaf elements (the CRC of their data). On\n"
 	    "version 7 both generations are computed; either may be right.\n"
-	    "Without ADDR, where you are.",
+	    "Without ADDR, where you are.\n"
+	    "\n"
+	    "crc solve looks for what would make a bad CRC right: one bit, one\n"
+	    "byte, an aligned word (the CRC is linear, so nothing is tried bit\n"
+	    "by bit), an older state kept by UNDO records, or a mixture of its\n"
+	    "512-byte sectors with those of now, as a torn write leaves it.",
 	.example = "crc root",
 	.run = cmd_crc_run,
 };

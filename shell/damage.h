@@ -11,5 +11,7 @@
 const struct hm_findings *damage_findings(struct session *);
 /* `help E17`: false if that is no id of the catalogue. */
 bool help_symptom(struct sink *, const char *id);
+/* `crc solve`: what would make the CRC at a place right. */
+int crc_solve(struct session *, const struct hm_place *, struct sink *);
 
 #endif
