@@ -96,6 +96,7 @@ hm_point_open(struct hm_fs *fs, const struct hm_relation *r,
 	struct hm_point *p;
 	uint64_t u;
 
+	*out = NULL;
 	if (r->by_node == NULL)
 		return 0;
 	p = hm_calloc(fs, 1, sizeof(*p));
@@ -103,16 +104,18 @@ hm_point_open(struct hm_fs *fs, const struct hm_relation *r,
 		return HM_ENOMEM;
 	p->fs = fs;
 	p->how = r->by_node;
-	*out = p;
 	if (equal_to(r, f, nf, p->how->per_node ? "offset" : "node", &u) &&
 	    reach(p, u)) {
 		p->count = rows_in(p->how, &p->one);
+		*out = p;
 		return 1;
 	}
 	if (!p->how->per_node && equal_to(r, f, nf, "obj_id", &p->obj)) {
 		p->walk = hm_walk_open(fs, 0);
-		if (p->walk != NULL)
+		if (p->walk != NULL) {
+			*out = p;
 			return 1;
+		}
 	}
 	free(p);
 	return 0;
