@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <histedit.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,11 @@
 
 enum { HISTORY_KEPT = 1000, NARROW = 44 };
 
+/* While a line is edited these are held back and looked at in one place,
+ * between two keys, where the terminal can be put right. */
+static const int held[] = { SIGINT, SIGTSTP, SIGTERM, SIGHUP, SIGWINCH };
+enum { NHELD = sizeof(held) / sizeof(held[0]) };
+
 struct prompt {
 	struct session *s;
 	EditLine *el;
@@ -30,6 +36,9 @@ struct prompt {
 	char *file;		/* of the history, or NULL */
 	char text[160];
 	bool warned;		/* of staged changes that would be lost */
+	bool dropped;		/* ^C: the line being edited */
+	sigset_t usual;		/* signals blocked when no line is edited */
+	struct sigaction old[NHELD]; /* and what they do then */
 };
 
 /* ------------------------------------------------------------------ prompt */
@@ -65,26 +74,101 @@ el_prompt(EditLine *el)
 	return p->text;
 }
 
-/* Read a character; -1 when a signal says that the line is to be dropped. */
+/* ----------------------------------------------------------------- signals */
+
+static volatile sig_atomic_t arrived[NHELD];
+
+static void
+on_signal(int sig)
+{
+	for (unsigned i = 0; i < NHELD; i++)
+		if (held[i] == sig)
+			arrived[i] = 1;
+}
+
+static void
+hold_signals(struct prompt *p)
+{
+	struct sigaction note = { .sa_handler = on_signal };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (unsigned i = 0; i < NHELD; i++)
+		sigaddset(&set, held[i]);
+	sigprocmask(SIG_BLOCK, &set, &p->usual);
+	for (unsigned i = 0; i < NHELD; i++) {
+		arrived[i] = 0;
+		sigaction(held[i], &note, &p->old[i]);
+	}
+}
+
+static void
+release_signals(struct prompt *p)
+{
+	for (unsigned i = 0; i < NHELD; i++)
+		sigaction(held[i], &p->old[i], NULL);
+	sigprocmask(SIG_SETMASK, &p->usual, NULL);
+}
+
+/* Stop, or end, as if nothing were held, with the terminal as it was. */
+static void
+give_way(struct prompt *p, int sig)
+{
+	struct sigaction usual = { .sa_handler = SIG_DFL }, note;
+	sigset_t set;
+
+	el_set(p->el, EL_PREP_TERM, 0);
+	sigaction(sig, &usual, &note);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	raise(sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);	/* here it stops or ends */
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigaction(sig, &note, NULL);
+	el_set(p->el, EL_PREP_TERM, 1);
+	el_set(p->el, EL_REFRESH);
+}
+
+/* What has arrived; true: the line is to be dropped. */
+static bool
+heed_signals(struct prompt *p)
+{
+	for (unsigned i = 0; i < NHELD; i++) {
+		if (!arrived[i])
+			continue;
+		arrived[i] = 0;
+		if (held[i] == SIGWINCH)
+			el_resize(p->el);
+		else if (held[i] != SIGINT)
+			give_way(p, held[i]);
+		else
+			return true;
+	}
+	return false;
+}
+
+/* Read a character; -1 when the line is to be dropped. */
 static int
 read_char(EditLine *el, wchar_t *out)
 {
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
 	struct prompt *p;
 	mbstate_t state = { 0 };
 	unsigned char c;
-	ssize_t n;
 	size_t r;
 
 	el_get(el, EL_CLIENTDATA, &p);
 	for (;;) {
-		n = read(STDIN_FILENO, &c, 1);
-		if (n == 0)
-			return 0;
-		if (n < 0) {
-			if (errno != EINTR || *p->s->sh->interrupt)
+		if (ppoll(&in, 1, NULL, &p->usual) < 0) {
+			if (errno != EINTR)
+				return -1;
+			p->dropped = heed_signals(p);
+			if (p->dropped)
 				return -1;
 			continue;
 		}
+		if (read(STDIN_FILENO, &c, 1) != 1)
+			return 0;
 		r = mbrtowc(out, (char *)&c, 1, &state);
 		if (r == (size_t)-2)
 			continue;	/* more bytes of the same character */
@@ -288,7 +372,6 @@ prompt_open(struct prompt *p, struct session *s)
 	el_set(p->el, EL_CLIENTDATA, p);
 	el_set(p->el, EL_PROMPT, el_prompt);
 	el_set(p->el, EL_EDITOR, "emacs");
-	el_set(p->el, EL_SIGNAL, 1);
 	el_set(p->el, EL_GETCFN, read_char);
 	history(p->history, &ev, H_SETSIZE, HISTORY_KEPT);
 	history(p->history, &ev, H_SETUNIQUE, 0);
@@ -361,13 +444,17 @@ prompt_run(struct session *s)
 
 		*s->sh->interrupt = 0;
 		prompt_text(s, p.text, sizeof(p.text));
+		p.dropped = false;
+		hold_signals(&p);
+		el_resize(p.el);
 		text = el_gets(p.el, &n);
+		release_signals(&p);
 		if (text != NULL && n > 0) {
 			*s->sh->interrupt = 0;
 			run_line(&p, text, n);
 			if (s->quit)
 				may_leave(&p);
-		} else if (*s->sh->interrupt) {
+		} else if (p.dropped) {
 			fputs("^C\n", stdout);
 			fflush(stdout);
 			el_reset(p.el);
