@@ -218,7 +218,7 @@ offer_files(struct list *l)
 static void
 offer_words(struct list *l, const char *words, const char *front)
 {
-	char copy[256], *save;
+	char copy[640], *save;
 
 	snprintf(copy, sizeof(copy), "%s", words);
 	for (char *p = strtok_r(copy, " ", &save); p != NULL;

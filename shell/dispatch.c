@@ -177,12 +177,12 @@ static int
 parse_choice(struct session *s, const struct command *c,
     const struct operand *op, const char *text)
 {
-	char copy[256], *save, *names[32];
+	char copy[640], *save, *names[64];
 	const char *near;
 	unsigned n = 0;
 
 	snprintf(copy, sizeof(copy), "%s", op->choices);
-	for (char *p = strtok_r(copy, " ", &save); p != NULL && n < 31;
+	for (char *p = strtok_r(copy, " ", &save); p != NULL && n < 63;
 	    p = strtok_r(NULL, " ", &save)) {
 		if (strcmp(p, text) == 0)
 			return 0;

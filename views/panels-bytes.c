@@ -101,7 +101,7 @@ bytes_row(struct pane *p, int64_t row, struct pen *pen)
 	if (p->w >= 17 + 3 * (int)per + 1 + (int)per)
 		pen_printf(pen, ROLE_ADDR, "%016" PRIx64, addr);
 	else
-		pen_printf(pen, ROLE_ADDR, "..%05" PRIx64,
+		pen_printf(pen, ROLE_ADDR, "%05" PRIx64,
 		    addr & UINT64_C(0xFFFFF));
 	for (unsigned i = 0; i < per; i++) {
 		unsigned was = l.attr;
@@ -117,7 +117,7 @@ bytes_row(struct pane *p, int64_t row, struct pen *pen)
 			pen_put(pen, ROLE_DIM, "--");
 		pen->attr = 0;
 	}
-	pen_put(pen, ROLE_TEXT, "  ");
+	pen_put(pen, ROLE_TEXT, " ");
 	for (unsigned i = 0; i < n; i++) {
 		l = look_of(p, addr + i, has && now[i] != then[i]);
 		pen->attr = l.attr;
@@ -241,7 +241,7 @@ static void
 bytes_click(struct pane *p, int row, int column)
 {
 	int per = (int)per_row(p);
-	int from = p->w >= 17 + 4 * per + 1 ? 16 : 7;
+	int from = p->w >= 17 + 4 * per + 1 ? 16 : 5;
 	int i = (column - from - 1) / 3;
 
 	if (i >= 0 && i < per)

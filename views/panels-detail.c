@@ -78,6 +78,18 @@ add_line(struct detail *d, unsigned part, const struct hm_field *f,
 	return true;
 }
 
+/* Reserved and zero: of no interest. */
+static bool
+dull(const struct hm_field *f, const uint8_t *item)
+{
+	if (strstr(f->name, "reserved") == NULL)
+		return false;
+	for (unsigned i = 0; i < f->size; i++)
+		if (item[i] != 0)
+			return false;
+	return true;
+}
+
 /* Items of an array that are shown: elements up to the right boundary, an
  * UNDO array up to its last address. */
 static unsigned
@@ -128,7 +140,8 @@ add_part(struct pane *p, const struct hm_place *st,
 		unsigned n = items(pt, f);
 
 		for (unsigned k = 0; k < n; k++)
-			if (f->offset + (k + 1) * f->size <= pt->len)
+			if (f->offset + (k + 1) * f->size <= pt->len &&
+			    !dull(f, pt->bytes + f->offset + k * f->size))
 				add_line(d, d->nparts, f, k);
 	}
 	d->nparts++;

@@ -14,7 +14,7 @@
 
 struct findings {
 	struct hm_check *check;
-	struct hm_findings list;
+	struct hm_findings *list;
 	uint64_t harmless;
 	bool done;
 	char why[200];
@@ -28,10 +28,11 @@ forget(struct pane *p)
 	if (f->check != NULL)
 		hm_check_close(f->check);
 	f->check = NULL;
-	if (p->pn->findings == &f->list)
+	if (f->list != NULL && p->pn->findings == f->list)
 		p->pn->findings = NULL;
-	hm_findings_free(&f->list);
-	f->list = (struct hm_findings){ 0 };
+	if (f->list != NULL)
+		hm_findings_free(f->list);
+	f->list = NULL;
 	f->harmless = 0;
 	f->done = false;
 	f->why[0] = '\0';
@@ -49,17 +50,19 @@ static void
 keep(struct pane *p)
 {
 	const struct findings *f = p->data;
-	struct hm_findings all = { 0 };
+	struct hm_findings *all = calloc(1, sizeof(*all));
 
-	for (size_t i = 0; i < f->list.n; i++) {
-		struct hm_finding c = f->list.v[i];
+	if (all == NULL)
+		return;
+	for (size_t i = 0; i < f->list->n; i++) {
+		struct hm_finding c = f->list->v[i];
 
 		c.path = c.path != NULL ? strdup(c.path) : NULL;
 		c.text = strdup(c.text != NULL ? c.text : "");
-		if (!hm_findings_add(&all, &c))
+		if (!hm_findings_add(all, &c))
 			break;
 	}
-	hm_findings_keep(pn_fs(p->pn), &all);
+	hm_findings_keep(pn_fs(p->pn), all);
 }
 
 static bool
@@ -76,12 +79,16 @@ findings_work(struct pane *p, int ms)
 		return false;
 	if (f->check == NULL)
 		f->check = hm_check_open(fs, &opts);
-	p->pn->findings = &f->list;
+	if (f->list == NULL)
+		f->list = calloc(1, sizeof(*f->list));
+	if (f->list == NULL)
+		return false;
+	p->pn->findings = f->list;
 	while (f->check != NULL && (rc = hm_check_step(f->check, &one)) > 0) {
 		if (rc == 1 && one.severity == 'H') {
 			f->harmless++;
 			hm_finding_free(&one);
-		} else if (rc == 1 && !hm_findings_add(&f->list, &one)) {
+		} else if (rc == 1 && !hm_findings_add(f->list, &one)) {
 			rc = -1;
 			break;
 		}
@@ -101,12 +108,18 @@ findings_work(struct pane *p, int ms)
 
 /* --------------------------------------------------------------------- rows */
 
+static size_t
+found(const struct findings *f)
+{
+	return f->list != NULL ? f->list->n : 0;
+}
+
 static int64_t
 findings_rows(struct pane *p)
 {
 	const struct findings *f = p->data;
 
-	return f->list.n > 0 ? (int64_t)f->list.n : 1;
+	return found(f) > 0 ? (int64_t)found(f) : 1;
 }
 
 static void
@@ -115,13 +128,13 @@ findings_row(struct pane *p, int64_t i, struct pen *pen)
 	const struct findings *f = p->data;
 	const struct hm_finding *v;
 
-	if (f->list.n == 0) {
+	if (found(f) == 0) {
 		pen_put(pen, f->why[0] != '\0' ? ROLE_BAD : f->done ?
 		    ROLE_GOOD : ROLE_DIM, f->why[0] != '\0' ? f->why :
 		    f->done ? "nothing wrong was found" : "nothing yet");
 		return;
 	}
-	v = &f->list.v[i];
+	v = &f->list->v[i];
 	pen_printf(pen, v->severity == 'E' ? ROLE_BAD : ROLE_WARN, "%-4s",
 	    v->id);
 	if (v->addr != 0)
@@ -150,8 +163,8 @@ findings_title(struct pane *p, struct pen *pen)
 			pen_printf(pen, ROLE_WARN, " %" PRIu64 "%%",
 			    done >= all ? 100 : done * 100 / all);
 	} else if (f->done && f->why[0] == '\0') {
-		pen_printf(pen, f->list.n > 0 ? ROLE_BAD : ROLE_GOOD,
-		    "%zu found%s", f->list.n, f->list.n > 0 ? "!" : "");
+		pen_printf(pen, found(f) > 0 ? ROLE_BAD : ROLE_GOOD,
+		    "%zu found%s", found(f), found(f) > 0 ? "!" : "");
 		if (f->harmless > 0)
 			pen_printf(pen, ROLE_DIM, ", %" PRIu64 " harmless",
 			    f->harmless);
@@ -170,9 +183,9 @@ findings_verb(struct pane *p, const char *verb, const char *arg)
 		p->column += 8;
 		return true;
 	}
-	if (strcmp(verb, "follow") != 0 || (size_t)p->cur >= f->list.n)
+	if (strcmp(verb, "follow") != 0 || (size_t)p->cur >= found(f))
 		return false;
-	v = &f->list.v[p->cur];
+	v = &f->list->v[p->cur];
 	addr = v->addr;
 	if (v->node != 0 && v->idx >= 0)
 		addr = v->node + offsetof(struct hm_node, elms) +
@@ -184,6 +197,21 @@ findings_verb(struct pane *p, const char *verb, const char *arg)
 	else
 		pn_go_addr(p->pn, addr, NULL);
 	return true;
+}
+
+/* The whole sentence, and the file, at the bottom. */
+static void
+findings_moved(struct pane *p)
+{
+	const struct findings *f = p->data;
+	const struct hm_finding *v;
+
+	if ((size_t)p->cur >= found(f))
+		return;
+	v = &f->list->v[p->cur];
+	pn_say(p->pn, MARK_NONE, "%s: %s%s%s", v->id,
+	    v->path != NULL ? v->path : "", v->path != NULL ? ": " : "",
+	    v->text != NULL ? v->text : "");
 }
 
 static void
@@ -198,5 +226,6 @@ const struct pane_kind pane_findings = {
 	.size = sizeof(struct findings), .close = findings_close,
 	.told = findings_told, .rows = findings_rows, .row = findings_row,
 	.title = findings_title, .verb = findings_verb,
+	.moved = findings_moved,
 	.work = findings_work,
 };

@@ -117,6 +117,7 @@ struct panels {
 	uint64_t taken, before;	/* positions in time: now, and before the move */
 	bool time_moved;	/* before is to be compared with */
 	size_t staged;
+	uint64_t root_node;
 
 	enum { MODE_KEYS, MODE_LINE, MODE_MARK, MODE_GO } mode;
 	struct edit edit;
@@ -124,7 +125,7 @@ struct panels {
 	bool find_back;
 	struct logged log[LOG_LINES];
 	unsigned log_first, log_n;
-	char message[256];
+	char message[800];	/* lines at the bottom */
 	enum mark message_mark;
 	uint64_t generation;	/* of the log, and of what was run */
 

@@ -5,6 +5,7 @@
  * Cycles are found from now backward, in slices while no key waits.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct timeline {
 	size_t n, size;
 	bool done;
 	size_t cur;
+	uint64_t most;		/* bytes of the largest */
 	char why[200];
 };
 
@@ -25,7 +27,6 @@ timeline_told(struct pane *p, unsigned what)
 {
 	struct timeline *t = p->data;
 	struct hm_fs *fs = pn_fs(p->pn);
-	struct hm_time now;
 
 	/* The log is the same whatever the position, but edits may change it. */
 	if ((what & TOLD_BYTES) && hm_staged(fs) > 0) {
@@ -34,12 +35,11 @@ timeline_told(struct pane *p, unsigned what)
 		t->n = 0;
 		t->done = false;
 	}
-	if ((what & TOLD_BYTES) && p->pn->taken != 0 &&
-	    hm_time_get(fs, &now) == 0) {
-		for (size_t i = 0; i < t->n; i++)
-			if (now.taken >= t->v[i].newer)
-				t->cur = i;
-	}
+	if (what & TOLD_BYTES)
+		t->cur = 0;
+	for (size_t i = 0; (what & TOLD_BYTES) && i < t->n; i++)
+		if (p->pn->taken > t->v[i].newer)
+			t->cur = i;
 }
 
 static bool
@@ -67,6 +67,9 @@ timeline_work(struct pane *p, int ms)
 		rc = hm_cycle_get(fs, t->targets, t->n + 1, &t->v[t->n]);
 		if (rc != 1)
 			break;
+		if (t->v[t->n].undo_bytes + t->v[t->n].redo_bytes > t->most)
+			t->most = t->v[t->n].undo_bytes +
+			    t->v[t->n].redo_bytes;
 		t->n++;
 		if (t->n == t->cur + 1 && p->pn->taken > 0 &&
 		    p->pn->taken >= t->v[t->n - 1].older)
@@ -89,18 +92,15 @@ timeline_rows(struct pane *p)
 	return p->h;
 }
 
-/* Bars of a cycle: the more bytes the higher, each doubling a step. */
+/* The bar of a cycle: its height goes with the root of its bytes, so that a
+ * small one is still seen beside a large one. */
 static int
-height_of(const struct hm_cycle *c, int steps)
+height_of(const struct timeline *t, const struct hm_cycle *c, int steps)
 {
 	uint64_t n = c->undo_bytes + c->redo_bytes;
-	int level = 0;
 
-	while (n > 256 && level < 16) {
-		n >>= 1;
-		level++;
-	}
-	return 1 + level * (steps - 1) / 16;
+	return 1 + (t->most == 0 ? 0 : (int)(sqrt((double)n /
+	    (double)t->most) * (steps - 1)));
 }
 
 /* Which cycles are on the screen: the oldest of them, and their number. */
@@ -140,7 +140,7 @@ put_bars(struct pane *p, struct pen *pen, int from_bottom, int bars)
 	pen_put(pen, ROLE_TEXT, " ");
 	for (size_t k = 0; k < shown; k++) {
 		const struct hm_cycle *c = &t->v[oldest - k];
-		int level = height_of(c, bars * 8) - from_bottom * 8;
+		int level = height_of(t, c, bars * 8) - from_bottom * 8;
 
 		pen->attr = oldest - k == t->cur && p->pn->focus == p ?
 		    ATTR_CURSOR : 0;

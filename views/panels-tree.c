@@ -306,14 +306,14 @@ node_of(struct pane *p, const struct spot *s)
 
 /* A key in the order of comparison, leading zeros left out. */
 static void
-put_key(struct pen *pen, const struct hm_base *b)
+put_key(struct pen *pen, const struct hm_base *b, bool dim)
 {
 	char text[96];
 
 	snprintf(text, sizeof(text), "%" PRIx32 ":%" PRIx64 ":%x:%" PRIx64
 	    ":%" PRIx64, b->localization, (uint64_t)b->obj_id, b->rec_type,
 	    (uint64_t)b->key, b->create_tid);
-	pen_put(pen, ROLE_TEXT, text);
+	pen_put(pen, dim ? ROLE_DIM : ROLE_TEXT, text);
 }
 
 static void
@@ -368,7 +368,7 @@ put_node(struct pane *p, struct pen *pen, uint64_t off, uint64_t parent,
 		pen_put(pen, ROLE_CHANGED, "~changed");
 	if (bound != NULL) {
 		pen_put(pen, ROLE_TEXT, " ");
-		put_key(pen, bound);
+		put_key(pen, bound, true);
 	}
 }
 
@@ -380,9 +380,9 @@ put_inode(struct pen *pen, const uint8_t *data)
 
 	memcpy(&i, data, sizeof(i));
 	hm_time_text(i.mtime, when);
-	when[16] = '\0';
-	pen_printf(pen, ROLE_TEXT, "%04o %" PRIu64 " B  %" PRIu64 " link%s  %s",
-	    i.mode, i.size, i.nlinks, i.nlinks == 1 ? "" : "s", when);
+	when[10] = '\0';
+	pen_printf(pen, ROLE_TEXT, "%04o %s %" PRIu64 " bytes", i.mode, when,
+	    i.size);
 }
 
 /* What a record holds, in a few words. */
@@ -459,12 +459,23 @@ short_name(enum hm_show show, uint64_t value, char buf[24])
 	return buf;
 }
 
+static const char *
+type_name(uint8_t type)
+{
+	static const char *const names[] = {
+		"", "dir", "file", "db", "fifo", "cdev", "bdev", "link", "pfs",
+		"sock",
+	};
+
+	return type < sizeof(names) / sizeof(names[0]) ? names[type] : "?";
+}
+
 static void
 put_record(struct pane *p, struct pen *pen, uint64_t node, int idx,
     const struct hm_leaf *e, int prefix)
 {
 	bool dead = e->delete_tid != 0;
-	char rec[24], obj[24];
+	char rec[24];
 	struct hm_base base;
 
 	memcpy(&base, e, sizeof(base));
@@ -475,13 +486,18 @@ put_record(struct pane *p, struct pen *pen, uint64_t node, int idx,
 		pen_put(pen, ROLE_CHANGED, "~");
 	pen_printf(pen, dead ? ROLE_DIM : ROLE_NAME, "%-8.8s ",
 	    short_name(HM_SHOW_RECTYPE, e->rec_type, rec));
-	pen_printf(pen, dead ? ROLE_DIM : ROLE_TEXT, "%-4.4s ",
-	    e->obj_type == 0 ? "" :
-	    short_name(HM_SHOW_OBJTYPE, e->obj_type, obj));
-	pen_put(pen, dead ? ROLE_DIM : ROLE_TEXT, dead ? "d " : "  ");
-	put_key(pen, &base);
-	pen_column(pen, prefix + 58);
-	put_data(p, pen, e);
+	pen_printf(pen, dead ? ROLE_DIM : ROLE_TEXT, "%-4s %s ",
+	    type_name(e->obj_type), dead ? "d" : " ");
+	/* What it is about comes first where the line is short. */
+	if (p->w < 110) {
+		put_data(p, pen, e);
+		pen_column(pen, prefix + 40);
+	}
+	put_key(pen, &base, dead);
+	if (p->w >= 110) {
+		pen_column(pen, prefix + 60);
+		put_data(p, pen, e);
+	}
 }
 
 static void

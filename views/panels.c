@@ -24,6 +24,7 @@
 enum {
 	LEAST_W = 20, LEAST_H = 6, /* smaller is too small */
 	WIDE_W = 116, WIDE_H = 36, /* the richer layout */
+	FEW = 4,		/* lines that need no page */
 	FIND_SECONDS = 2,
 	SLICE = 8,		/* milliseconds of background work */
 };
@@ -328,6 +329,14 @@ look_around(struct panels *pn, bool ran)
 	pn->staged = hm_staged(fs);
 	if (what & TOLD_BYTES)
 		pn->findings = NULL;
+	/* Who stands at the root stays there when another node is the root. */
+	if ((what & TOLD_BYTES) && pn->at.addr == pn->root_node &&
+	    hm_root(fs)->vol0_btree_root != pn->root_node) {
+		pn->at.addr = hm_root(fs)->vol0_btree_root;
+		pn->sh.stand(pn->sh.ctx, &pn->at, true);
+		what |= TOLD_PLACE;
+	}
+	pn->root_node = hm_root(fs)->vol0_btree_root;
 	if (ran)
 		what |= TOLD_RUN;
 	if (what != 0)
@@ -367,23 +376,28 @@ run_on_terminal(struct panels *pn, const char *line)
 		pn->sh.calm(pn->sh.ctx);
 }
 
-/* Show what a line printed: nothing, a line at the bottom, or a page. */
+/* Show what a line printed: nothing, some lines at the bottom until the next
+ * key, or a page. */
 static void
 show_output(struct panels *pn, const char *line, struct pane *out)
 {
 	int64_t rows = out->kind->rows(out);
-	char text[600] = "";
+	char text[600] = "", few[sizeof(pn->message)] = "";
 	struct pen pen = { .text = text, .size = sizeof(text) };
+	size_t n = 0;
 
 	for (int64_t i = 0; i < rows && i < 200; i++) {
 		pen.len = 0;
 		text[0] = '\0';
 		out->kind->row(out, i, &pen);
 		pn_log(pn, MARK_NONE, text);
-		if (i == 0 && pn->message[0] == '\0')
-			pn_say(pn, MARK_NONE, "%s", text);
+		if (i < FEW && n < sizeof(few))
+			n += (size_t)snprintf(few + n, sizeof(few) - n, "%s%s",
+			    i > 0 ? "\n" : "", text);
 	}
-	if (rows <= 1) {
+	if (rows <= FEW) {
+		if (rows > 0 && pn->message[0] == '\0')
+			pn_say(pn, MARK_NONE, "%s", few);
 		pane_free(out);
 		return;
 	}
@@ -424,7 +438,7 @@ pn_run(struct panels *pn, const char *line)
 /* ------------------------------------------------------------------ layouts */
 
 static const char *const layout_small[] = {
-	"stack", "52", "tree", "beside", "53", "detail", "bytes",
+	"stack", "52", "tree", "beside", "51", "detail", "bytes",
 };
 static const char *const layout_large[] = {
 	"stack", "80", "beside", "57", "stack", "68", "tree", "findings",
@@ -1241,10 +1255,46 @@ draw_status(struct panels *pn, int y)
 	    st.when[0] != '\0' ? ROLE_ALERT : ROLE_STATUS, 0, right);
 }
 
+/* Several lines stand above the status line until the next key. */
+static bool
+draw_lines(struct panels *pn, int status)
+{
+	int w = screen_width(pn->screen), n = 0, y;
+	char part[sizeof(pn->message)];
+	const char *p;
+
+	for (p = pn->message; (p = strchr(p, '\n')) != NULL; p++)
+		n++;
+	if (n == 0)
+		return false;
+	y = status - n - 2;
+	for (int x = 0; x < w; x++)
+		screen_put(pn->screen, y, x, w, NULL, ROLE_LINE, 0, "─");
+	for (p = pn->message; y++ < status - 1; p += *p == '\n') {
+		size_t len = strcspn(p, "\n");
+
+		memcpy(part, p, len);
+		part[len] = '\0';
+		p += len;
+		for (int x = 0; x < w; x++)
+			screen_put(pn->screen, y, x, w, NULL, ROLE_TEXT, 0,
+			    " ");
+		screen_put(pn->screen, y, 0, w, NULL,
+		    role_of_mark(pn->message_mark), 0, part);
+	}
+	return true;
+}
+
 static void
 draw_bottom(struct panels *pn, int y)
 {
 	int w = screen_width(pn->screen);
+
+	if (pn->mode == MODE_KEYS && draw_lines(pn, y - 1)) {
+		screen_put(pn->screen, y, 0, w, NULL, ROLE_DIM, 0,
+		    "any key goes on; the log panel keeps this");
+		return;
+	}
 
 	if (pn->mode == MODE_LINE && (pn->message[0] == '\0' || y == 0)) {
 		edit_draw(pn, y);
