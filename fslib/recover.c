@@ -159,6 +159,29 @@ unfit(const struct recovery *r, const struct hm_fifo_rec *u)
 	return "its target is beyond the end of the volume";
 }
 
+/* What the bytes belong to, as the freemap has it at this moment. */
+static int
+say_undone(struct recovery *r, const struct hm_fifo_rec *u)
+{
+	struct hm_target t;
+	uint64_t in;
+
+	hm_target_of(r->targets, u->undo_offset, &t);
+	in = hm_long(u->undo_offset) - hm_long(t.addr);
+	if (t.kind == HM_TARGET_LAYER1 || t.kind == HM_TARGET_LAYER2)
+		return recover_say(r, HM_RECOVER_UNDO, u->addr, u->undo_offset,
+		    "%" PRIu32 " bytes back into the %s of big-block 0x%016"
+		    PRIx64, u->payload_len, hm_target_name(t.kind), t.bigblock);
+	if (t.size > 0)
+		return recover_say(r, HM_RECOVER_UNDO, u->addr, u->undo_offset,
+		    "%" PRIu32 " bytes back into %s 0x%016" PRIx64
+		    " at byte %" PRIu64, u->payload_len, hm_target_name(t.kind),
+		    t.addr, in);
+	return recover_say(r, HM_RECOVER_UNDO, u->addr, u->undo_offset,
+	    "%" PRIu32 " bytes back into %s of zone %u", u->payload_len,
+	    hm_target_name(t.kind), t.zone);
+}
+
 static int
 apply(struct recovery *r, const struct hm_fifo_rec *u)
 {
@@ -180,9 +203,7 @@ apply(struct recovery *r, const struct hm_fifo_rec *u)
 		return rc;
 	r->out->undone++;
 	r->out->bytes += u->payload_len;
-	return recover_say(r, HM_RECOVER_UNDO, u->addr, u->undo_offset,
-	    "%" PRIu32 " bytes back to 0x%016" PRIx64, u->payload_len,
-	    u->undo_offset);
+	return say_undone(r, u);
 }
 
 static int
@@ -315,10 +336,16 @@ hm_recover(struct hm_fs *fs, const struct hm_recover_opts *opts,
 	r.fifo = hm_fifo_open(fs);
 	if (r.fifo == NULL)
 		return fs->err.code;
+	r.targets = hm_targets_open(fs);
+	if (r.targets == NULL) {
+		hm_fifo_close(r.fifo);
+		return fs->err.code;
+	}
 	fifo_state(r.fifo, &r.s);
 	if (!opts->dry)
 		save = hm_savepoint(fs);
 	rc = save < 0 ? save : stages(&r);
+	hm_targets_close(r.targets);
 	hm_fifo_close(r.fifo);
 	if (rc != 0 && save > 0) {
 		struct hm_error why = fs->err;

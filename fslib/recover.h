@@ -9,6 +9,7 @@ struct recovery {
 	const struct hm_recover_opts *o;
 	struct hm_recovery *out;
 	struct hm_fifo *fifo;
+	struct hm_targets *targets;
 	struct hm_fifo_state s;
 	uint64_t stage2;	/* what the newest SYNC asks for, 0: none */
 };

@@ -570,6 +570,9 @@ timeline_new(struct hm_fs *fs)
 	if (t == NULL)
 		return NULL;
 	t->io.s = fs->s;
+	t->generation = fs->s->generation;
+	t->staged = hm_staged(fs);
+	t->map = fs->s->base_root.vol0_blockmap[HM_ZONE_UNDO];
 	t->fifo = hm_fifo_open(&t->io);
 	if (t->fifo == NULL) {
 		hm_fail(fs, t->io.err.code, t->io.err.addr, "%s",
@@ -609,10 +612,27 @@ timeline_free(struct timeline *t)
 	free(t);
 }
 
+/* Was the log, or what points into it, changed since it was indexed?  Views
+ * have no edits of their own; and while one stands in the past nothing below
+ * it changes. */
+static bool
+outdated(const struct hm_fs *fs, const struct timeline *t)
+{
+	return t->io.s == fs->s && fs->s->time == NULL &&
+	    (t->generation != fs->s->generation ||
+	    t->staged != hm_staged(fs) || memcmp(&t->map,
+	    &fs->s->base_root.vol0_blockmap[HM_ZONE_UNDO],
+	    sizeof(t->map)) != 0);
+}
+
 /* The timeline of fs, made when first wanted. */
 struct timeline *
 timeline_of(struct hm_fs *fs)
 {
+	if (fs->s->line != NULL && outdated(fs, fs->s->line)) {
+		timeline_free(fs->s->line);
+		fs->s->line = NULL;
+	}
 	if (fs->s->line == NULL)
 		fs->s->line = timeline_new(fs);
 	return fs->s->line;

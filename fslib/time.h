@@ -34,6 +34,9 @@ struct timeline {
 	struct hm_fs io;	/* a handle for reading the FIFO only */
 	struct hm_fifo *fifo;
 	struct hm_fifo_state state;
+	unsigned generation;	/* of the image when it was made, */
+	size_t staged;		/* .. of the edits, */
+	struct hm_blockmap map;	/* .. and of the pointers */
 
 	struct entry *rec;
 	size_t n, cap;

@@ -344,7 +344,7 @@ const struct command cmd_step = {
 	.operands = step_operands,
 	.options = step_options,
 	.help = "The other way from rstep, over exactly the same states.",
-	.example = "step -c",
+	.example = "-step -c",
 	.run = cmd_step_run,
 };
 
@@ -686,20 +686,32 @@ there(struct bisect *b, uint64_t taken)
 	return hit;
 }
 
-/* The record of a cycle that touches what the finding is about. */
+/* A record of the cycle that changes the bytes at addr. */
+static bool
+changed_in(struct session *s, const struct hm_cycle *c, uint64_t addr,
+    uint64_t len, uint64_t *n)
+{
+	return hm_time_touch(s->fs, c->newer, -1, addr, len > 0 ? len : 1,
+	    n) == 1 && *n < c->older;
+}
+
+/* The record of a cycle that touches what the finding is about, or else the
+ * layer-2 entry of its big-block. */
 static int
 blame(struct bisect *b, struct sink *sink, const struct hm_cycle *c)
 {
 	struct hm_targets *t = hm_targets_open(b->s->fs);
 	struct hm_place p = { .len = 1 };
-	uint64_t n;
+	struct hm_layer2 e;
+	uint64_t n, where;
 	int rc = 0;
 
 	if (t == NULL)
 		return -1;
-	if (b->found != 0 && hm_place_at(b->s->fs, b->found, NULL, &p) == 0 &&
-	    hm_time_touch(b->s->fs, c->newer, -1, p.addr,
-	    p.len > 0 ? p.len : 1, &n) == 1 && n < c->older)
+	if (b->found != 0 && ((hm_place_at(b->s->fs, b->found, NULL, &p) == 0 &&
+	    changed_in(b->s, c, p.addr, p.len, &n)) ||
+	    (hm_layer2(b->s->fs, b->found, &e, &where) == 0 &&
+	    changed_in(b->s, c, where, sizeof(e), &n))))
 		rc = when_explain(b->s, sink, t, n, true);
 	hm_targets_close(t);
 	return rc < 0 ? -1 : 0;

@@ -55,6 +55,13 @@ visits() {
 
 steps() {
 	dir=$images/$1
+	tables=$dir/steps
+	if [ -e "$dir/steps.tar.zst" ]; then
+		mkdir "$tmp/$1-steps"
+		zstd -q -dc --long=27 "$dir/steps.tar.zst" |
+		    tar x -C "$tmp/$1-steps"
+		tables=$(find "$tmp/$1-steps" -type d -name steps | head -n 1)
+	fi
 	for order in forward backward shuffled; do
 		w=$tmp/$1-$order
 		mkdir "$w"
@@ -67,10 +74,10 @@ steps() {
 			    dirents zones pfs snapshots; do
 				echo "$r > $w/$n.$r" >> "$w/lines"
 				echo "$n.$r $w/$n.$r" \
-				    "$dir/steps/$n/expected/$r.tsv" >> "$w/pairs"
+				    "$tables/$n/expected/$r.tsv" >> "$w/pairs"
 			done
 			echo "files > $w/$n.files" >> "$w/lines"
-			echo "$n.files $w/$n.files $dir/steps/$n/files.tsv" \
+			echo "$n.files $w/$n.files $tables/$n/files.tsv" \
 			    >> "$w/pairs"
 		done < "$w/visits"
 		run "$1"
@@ -131,9 +138,9 @@ crash() {
 	rm -rf "$w"
 }
 
-for d in "$images"/steps-*/steps; do
-	n=${d%/steps} n=${n##*/}
-	if [ -d "$d" ] && wanted "$n"; then steps "$n"; fi
+for d in "$images"/steps-*/steps.tsv; do
+	n=${d%/steps.tsv} n=${n##*/}
+	if [ -e "$d" ] && wanted "$n"; then steps "$n"; fi
 done
 for d in "$images"/crash-*/recovered; do
 	n=${d%/recovered} n=${n##*/}
