@@ -418,28 +418,34 @@ fix_owners(struct hm_fs *fs, uint64_t beg, uint64_t end)
 int
 hm_edit_fix_crcs(struct hm_fs *fs, uint64_t addr, uint64_t len)
 {
+	unsigned zone = hm_zone(addr);
 	uint64_t at = addr, end = addr + len;
 	struct hm_phys ph;
 	int rc = hm_where(fs, addr, len, &ph);
 
 	if (rc == 0 && ph.byte < HM_BUFSIZE)
 		return fix_header(fs, ph.vol, ph.byte, ph.byte + len);
-	if (hm_zone(addr) != HM_ZONE_UNDO) {
+	if (zone > HM_ZONE_BTREE)
+		return fix_owners(fs, ph.zone2, ph.zone2 + len);
+	/* A node is one by its address, whatever the freemap says. */
+	if (zone != HM_ZONE_UNDO && zone != HM_ZONE_BTREE) {
 		at = ph.zone2;
 		end = at + len;
 	}
 	while (rc == 0 && at < end) {
 		struct hm_place p;
+		unsigned of;
 
 		rc = hm_place_at(fs, at, NULL, &p);
 		if (rc != 0)
 			break;
 		if (p.type == NULL)
-			return hm_zone(addr) == HM_ZONE_UNDO ? 0 :
-			    fix_owners(fs, at, end);
-		rc = fix_structure(fs, &p, hm_zone(p.addr) == hm_zone(at) ? at :
-		    hm_rezone(at, hm_zone(p.addr)), hm_rezone(end,
-		    hm_zone(p.addr)));
+			return zone == HM_ZONE_UNDO ? 0 : fix_owners(fs,
+			    hm_rezone(at, HM_ZONE_RAW_BUFFER),
+			    hm_rezone(end, HM_ZONE_RAW_BUFFER));
+		of = hm_zone(p.addr);
+		rc = fix_structure(fs, &p, hm_rezone(at, of),
+		    hm_rezone(end, of));
 		at = hm_rezone(p.addr, hm_zone(at)) + (p.len > 0 ? p.len : 16);
 	}
 	return rc;
