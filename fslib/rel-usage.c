@@ -234,12 +234,12 @@ usage_open(struct hm_fs *fs, const struct hm_filter *f, unsigned nf,
 static int
 usage_next(struct hm_rel_cursor *c, struct hm_row *r)
 {
-	const struct view *v = &c->v[c->at];
+	const struct view *v;
 	const char *what;
 
 	if (c->at == c->n)
 		return 0;
-	c->at++;
+	v = &c->v[c->at++];
 	what = v->tid == 0 ? "unseen" :
 	    v->tid == HM_MAXTID ? "live" : "snapshot";
 	r->null = 0;
