@@ -192,7 +192,7 @@ words_nodes(const struct hm_node *old, const struct hm_node *new,
 	return rc;
 }
 
-/* -------------------------------------------------------------- the explainer */
+/* ------------------------------------------------------------ the explainer */
 
 static int
 add_line(void *ctx, const char *text)

@@ -83,7 +83,7 @@ u64_cmp(const void *x, const void *y)
 	return *a < *b ? -1 : *a > *b;
 }
 
-/* -------------------------------------------------------- marking the way up */
+/* ------------------------------------------------------- marking the way up */
 
 static bool
 looks_like_node(const struct hm_node *n)
@@ -454,7 +454,7 @@ compare_header(struct differ *d)
 	return 0;
 }
 
-/* ------------------------------------------------------------------ all of it */
+/* ---------------------------------------------------------------- all of it */
 
 static int
 side_open(struct differ *d, struct side *s)

@@ -30,7 +30,7 @@ struct hm_fifo {
 	int version;
 	uint64_t at;		/* offset of the window, UINT64_MAX: empty */
 	size_t len;		/* bytes in it */
-	uint8_t bad[WINDOW / HM_SECTOR / 8]; /* sectors that could not be read */
+	uint8_t bad[WINDOW / HM_SECTOR / 8]; /* unreadable sectors */
 	uint8_t win[WINDOW];
 };
 
@@ -38,7 +38,8 @@ static const char *const why_text[] = {
 	[HM_FIFO_VALID] = "valid",
 	[HM_FIFO_UNREADABLE] = "it could not be read",
 	[HM_FIFO_SIGNATURE] = "its head signature is not 0xc84e",
-	[HM_FIFO_SIZE] = "its size is not a multiple of 8 inside a 16 KiB buffer",
+	[HM_FIFO_SIZE] = 
+	    "its size is not a multiple of 8 inside a 16 KiB buffer",
 	[HM_FIFO_TAIL] = "its tail does not agree with its head",
 	[HM_FIFO_CRC] = "its CRC is wrong",
 	[HM_FIFO_POSITION] = "it is not at a place where a record can be",
@@ -309,7 +310,7 @@ hm_fifo_before(struct hm_fifo *f, uint64_t addr, struct hm_fifo_rec *r)
 	return r->why == HM_FIFO_VALID;
 }
 
-/* ------------------------------------------------------------ its end (1.10) */
+/* ----------------------------------------------------------- its end (1.10) */
 
 uint64_t
 hm_fifo_distance(const struct hm_fifo_state *s, uint64_t a, uint64_t b)
@@ -382,7 +383,7 @@ scan_end(struct hm_fifo *f, struct hm_fifo_state *s, uint64_t pos,
 	while (walked < s->size) {
 		hm_fifo_at(f, pos, &r);
 		if (r.why != HM_FIFO_VALID) {
-			unsure(s, "the record at 0x%016jx, at or behind the end, "
+			unsure(s, "at or behind the end, at 0x%016jx, "
 			    "is no record: %s", (uintmax_t)pos,
 			    hm_fifo_why_text(r.why));
 			break;

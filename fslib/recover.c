@@ -93,7 +93,7 @@ hm_recovery_free(struct hm_recovery *r)
 	memset(r, 0, sizeof(*r));
 }
 
-/* ------------------------------------------------------------------ the range */
+/* ---------------------------------------------------------------- the range */
 
 static bool
 beyond(const struct hm_fifo_state *s, uint64_t p)
@@ -131,7 +131,7 @@ find_range(struct recovery *r)
 	    "before version 4 the end is next_offset, 0x%016" PRIx64, s->end);
 }
 
-/* ---------------------------------------------------------------- the records */
+/* -------------------------------------------------------------- the records */
 
 static bool
 skipped(const struct recovery *r, uint64_t addr)
@@ -269,7 +269,7 @@ scan_back(struct recovery *r)
 	return rc;
 }
 
-/* ----------------------------------------------------------------- the header */
+/* --------------------------------------------------------------- the header */
 
 static int
 set_pointer(struct recovery *r, size_t field, uint64_t value)
@@ -299,7 +299,7 @@ set_header(struct recovery *r)
 	    "; the range stays until two flushes later");
 }
 
-/* ------------------------------------------------------------------ all of it */
+/* ---------------------------------------------------------------- all of it */
 
 static int
 stages(struct recovery *r)

@@ -25,7 +25,7 @@ enum {
 	DEMARC = 1048576,	/* blocks are longer from here */
 };
 
-/* -------------------------------------------------------------- the TERM map */
+/* ------------------------------------------------------------- the TERM map */
 
 struct term {
 	uint64_t objid, offset;
@@ -100,8 +100,8 @@ collect(struct recovery *r, uint64_t ext, struct terms *m)
 			return HM_EINTR;
 		if (!hm_fifo_before(r->fifo, pos, &u) || u.size > left ||
 		    (u.type != HM_FIFO_PAD && u.seq != expect - 1)) {
-			hm_find(r->fs, "W11", r->stage2, 0, -1, "the REDO range "
-			    "from 0x%016" PRIx64 " does not join the UNDO "
+			hm_find(r->fs, "W11", r->stage2, 0, -1, "the REDO "
+			    "range from 0x%016" PRIx64 " does not join the UNDO "
 			    "range: it is overwritten before 0x%016" PRIx64,
 			    ext, pos);
 			return recover_refuse(r, pos, "ERANGE: the REDO range "
@@ -121,7 +121,7 @@ collect(struct recovery *r, uint64_t ext, struct terms *m)
 	return rc;
 }
 
-/* ------------------------------------------------------------ a file's model */
+/* ----------------------------------------------------------- a file's model */
 
 struct block {
 	uint64_t base;

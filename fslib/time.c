@@ -1028,7 +1028,7 @@ hm_time_touch(struct hm_fs *fs, uint64_t from, int dir, uint64_t addr,
 	}
 }
 
-/* ------------------------------------------------------- unreliable contents */
+/* ------------------------------------------------------ unreliable contents */
 
 /* Does this layer-2 entry still own the extent for its zone? */
 static bool

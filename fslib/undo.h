@@ -29,7 +29,7 @@ const char *hm_fifo_why_text(enum hm_fifo_why why);
 /* One record of the FIFO, as far as its head can be believed. */
 struct hm_fifo_rec {
 	uint64_t addr;		/* zone-3 address of its first byte */
-	uint32_t size;		/* hdr_size as on the media, unchecked if !valid */
+	uint32_t size;		/* hdr_size, unchecked unless valid */
 	uint16_t type;		/* enum HM_FIFO_* or anything */
 	uint32_t seq;		/* not in a PAD */
 	bool has_seq;		/* the head carries a sequence number */
@@ -66,25 +66,26 @@ void hm_fifo_at(struct hm_fifo *f, uint64_t addr, struct hm_fifo_rec *r);
  * would be) say so. */
 bool hm_fifo_before(struct hm_fifo *f, uint64_t addr, struct hm_fifo_rec *r);
 
-/* ------------------------------------------------- state of the FIFO (D 1.10) */
+/* ----------------------------------------------- state of the FIFO (D 1.10) */
 
 struct hm_fifo_state {
 	uint64_t size;		/* bytes */
 	uint64_t first, next;	/* of the header, as on the media */
 	uint64_t end;		/* real end of the newest record, zone 3 */
 	uint32_t next_seq;	/* v4 on: number of the next record */
-	uint32_t first_seq;	/* v4 on: number of the first record of the range */
+	uint32_t first_seq;	/* v4 on: number of the range's first record */
 	bool sequenced;		/* v4 on: the end is found by numbers */
 	bool clean;		/* the range first..end is empty */
-	bool sure;		/* the kernel's algorithm worked; else the end is
-				 * the best guess and `why` says what failed */
+	bool sure;		/* the kernel's algorithm worked; else the end
+				 * is the best guess, `why` says what failed */
 	char why[160];		/* "" when sure */
 };
 int hm_fifo_state(struct hm_fs *fs, struct hm_fifo_state *out);
 /* Bytes from a to b in FIFO order. */
-uint64_t hm_fifo_distance(const struct hm_fifo_state *s, uint64_t a, uint64_t b);
+uint64_t hm_fifo_distance(const struct hm_fifo_state *s, uint64_t a,
+    uint64_t b);
 
-/* ------------------------------------------------- positions in time (D 4.6) */
+/* ------------------------------------------------ positions in time (D 4.6) */
 
 /*
  * A position in time is the number of UNDO and REDO records taken back from
@@ -174,7 +175,7 @@ bool hm_time_reused(struct hm_fs *fs, uint64_t addr, uint64_t len);
 struct hm_fs *hm_view_open(struct hm_fs *fs, uint64_t taken);
 void hm_view_close(struct hm_fs *view);
 
-/* ------------------------------------------------- what a record's bytes are */
+/* ------------------------------------------------ what a record's bytes are */
 
 enum hm_target_kind {
 	HM_TARGET_HEADER,	/* a volume header */
@@ -188,7 +189,7 @@ enum hm_target_kind {
 /* The structure a byte of zone 1 or 2 belongs to. */
 struct hm_target {
 	enum hm_target_kind kind;
-	uint64_t addr;		/* of the structure; nodes and data by their zone */
+	uint64_t addr;		/* of the structure; nodes, data by their zone */
 	unsigned size;		/* bytes of it; 0 for data and other */
 	unsigned zone;		/* of its big-block, now */
 	uint64_t bigblock;	/* LAYER2: the big-block the entry describes;
@@ -201,21 +202,21 @@ void hm_targets_close(struct hm_targets *t);
 void hm_target_of(struct hm_targets *t, uint64_t addr, struct hm_target *out);
 const char *hm_target_name(enum hm_target_kind kind);
 
-/* --------------------------------------------------------------- flush cycles */
+/* ------------------------------------------------------------- flush cycles */
 
 /* Flush cycle number k back from now (1 is the newest). */
 struct hm_cycle {
 	uint64_t k;
-	bool open;		/* records after the last cycle that was finished */
+	bool open;		/* not finished: behind the last border */
 	bool cut;		/* its first records are overwritten */
 	bool uncertain;		/* it has a gap, or lies beyond one */
 	uint64_t newer, older;	/* positions behind and before it */
-	uint64_t first, end;	/* zone-3: its first record, and behind its last */
+	uint64_t first, end;	/* zone-3: first record, and behind the last */
 	uint32_t first_seq, last_seq;
 	uint64_t undos, redos, undo_bytes, redo_bytes; /* payload */
-	bool has_pointers;	/* the header's FIFO pointers before the cycle: */
+	bool has_pointers;	/* the header's FIFO pointers before it: */
 	uint64_t undo_first, undo_next;
-	uint64_t tid_before, tid_after; /* highest in the nodes it changed; 0: none */
+	uint64_t tid_before, tid_after; /* highest in its nodes; 0: none */
 	uint64_t nodes, bigblocks, inodes; /* how many different ones */
 };
 /* 1 and the cycle, or 0: the FIFO does not reach so far. */
@@ -224,7 +225,7 @@ int hm_cycle_get(struct hm_fs *fs, struct hm_targets *t, uint64_t k,
 /* The cycle (1..) record n belongs to; 0: none. */
 uint64_t hm_cycle_of(struct hm_fs *fs, uint64_t n);
 
-/* ------------------------------------------------------------ recovery (D 4) */
+/* ----------------------------------------------------------- recovery (D 4) */
 
 struct hm_recover_opts {
 	bool dry;		/* decide everything, change nothing */
@@ -294,7 +295,7 @@ int hm_undo_explain(struct hm_fs *fs, struct hm_targets *t, uint64_t n,
     bool whole, struct hm_explain *out);
 void hm_explain_free(struct hm_explain *e);
 
-/* ------------------------------------------------------- differences (D 4.6) */
+/* ------------------------------------------------------ differences (D 4.6) */
 
 enum hm_diff_kind {
 	HM_DIFF_ADDED, HM_DIFF_REMOVED, HM_DIFF_CHANGED,
@@ -308,8 +309,8 @@ struct hm_diff_item {
 	enum hm_diff_what what;
 	enum hm_diff_kind kind;
 	struct hm_leaf old, new; /* RECORD: as far as they exist */
-	uint64_t addr;		/* NODE: its address; BIGBLOCK: of the big-block;
-				 * HEADER: of the field; RECORD: of its node */
+	uint64_t addr;		/* of the NODE or BIGBLOCK, of the HEADER, or of
+				 * the node a RECORD is in */
 	char *text;		/* what changed, in words; owned */
 	char *path;		/* RECORD: path@@tid, or NULL; owned */
 };

@@ -1,4 +1,4 @@
-/* words.h - differences of structures as text, shared by decode.c and diff.c. */
+/* words.h - differences of structures as text, for decode.c and diff.c. */
 #ifndef FSLIB_WORDS_H
 #define FSLIB_WORDS_H
 

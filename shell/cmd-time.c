@@ -361,7 +361,7 @@ const struct command cmd_rstep = {
 	.run = cmd_rstep_run,
 };
 
-/* -------------------------------------------------------------- watch, until */
+/* ------------------------------------------------------------- watch, until */
 
 static const struct option way_options[] = {
 	{ .letter = 'f', .name = "forward", .value = { .kind = OP_NONE },
@@ -634,7 +634,7 @@ const struct command cmd_until = {
 	.run = cmd_until_run,
 };
 
-/* -------------------------------------------------------------------- bisect */
+/* ------------------------------------------------------------------- bisect */
 
 struct bisect {
 	struct session *s;

@@ -111,7 +111,7 @@ one_record(struct session *s, struct sink *sink, const char *word)
 	return show_record(s, sink, n);
 }
 
-/* ------------------------------------------------- records that touch a thing */
+/* ----------------------------------------------- records that touch a thing */
 
 /* Every record that changes a byte of the structure at an address. */
 static int
@@ -236,7 +236,7 @@ const struct command cmd_undo = {
 	.run = cmd_undo_run,
 };
 
-/* -------------------------------------------------------------------- replay */
+/* ------------------------------------------------------------------- replay */
 
 /* What to go through: records older-1 down to newer. */
 struct span {

@@ -49,7 +49,8 @@ visits() {
 	forward) awk -F'\t' 'NR > 1 { print $1, $7 }' "$1" ;;
 	backward) awk -F'\t' 'NR > 1 { print $1, $7 }' "$1" | sort -rn ;;
 	shuffled) awk -F'\t' 'BEGIN { srand(7) }
-		NR > 1 { print rand(), $1, $7 }' "$1" | sort | cut -d ' ' -f 2- ;;
+		NR > 1 { print rand(), $1, $7 }' "$1" |
+		sort | cut -d ' ' -f 2- ;;
 	esac
 }
 
@@ -70,8 +71,8 @@ steps() {
 		while read -r n at; do
 			n=$(printf %02d "$n")
 			echo "time $at" >> "$w/lines"
-			for r in nodes elements records layer1 bigblocks inodes \
-			    dirents zones pfs snapshots; do
+			for r in nodes elements records layer1 bigblocks \
+			    inodes dirents zones pfs snapshots; do
 				echo "$r > $w/$n.$r" >> "$w/lines"
 				echo "$n.$r $w/$n.$r" \
 				    "$tables/$n/expected/$r.tsv" >> "$w/pairs"

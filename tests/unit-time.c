@@ -137,7 +137,7 @@ assert_state(struct hm_fs *fs, const uint8_t *state)
 	assert_memory_equal(buf, state, AREA);
 }
 
-/* ------------------------------------------------------------------- the tests */
+/* ------------------------------------------------------------- the tests */
 
 static void
 walk_all_states(unsigned version, uint64_t start)
