@@ -20,7 +20,7 @@
 enum {
 	LOOK_AHEAD = 200,	/* rows that decide the widths */
 	NAME_MAX_WIDTH = 26,	/* names wider than this do not widen the rest */
-	LAST_MIN = 12,		/* room the last column of a line needs */
+	LAST_MIN = 6,		/* room the last column of a line needs */
 	PER_LINE = 16,		/* bytes of a hexdump line */
 };
 
