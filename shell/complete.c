@@ -224,6 +224,7 @@ offer_words(struct list *l, const char *words, const char *front)
 	for (char *p = strtok_r(copy, " ", &save); p != NULL;
 	    p = strtok_r(NULL, " ", &save))
 		offer(l, front, p, " ");
+	free(copy);
 }
 
 static void

@@ -146,7 +146,7 @@ command_usage(const struct command *c, char *buf, size_t size)
 static int
 usage(struct session *s, const struct command *c, const char *fmt, ...)
 {
-	char text[300], line[300];
+	char text[800], line[300];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -173,28 +173,35 @@ parse_number(const char *text, uint64_t *out)
 	return *end == '\0' && errno == 0;
 }
 
+enum { CHOICES = 128 };
+
 static int
 parse_choice(struct session *s, const struct command *c,
     const struct operand *op, const char *text)
 {
-	char copy[640], *save, *names[64];
-	const char *near;
+	const char *names[CHOICES + 1], *near;
+	char *copy = strdup(op->choices), *save;
 	unsigned n = 0;
+	int rc = 2;
 
-	snprintf(copy, sizeof(copy), "%s", op->choices);
-	for (char *p = strtok_r(copy, " ", &save); p != NULL && n < 63;
+	if (copy == NULL)
+		return session_fail(s, "out of memory"), 1;
+	for (char *p = strtok_r(copy, " ", &save); p != NULL && n < CHOICES;
 	    p = strtok_r(NULL, " ", &save)) {
 		if (strcmp(p, text) == 0)
-			return 0;
+			rc = 0;
 		names[n++] = p;
 	}
 	names[n] = NULL;
-	near = nearest_name(text, (const char *const *)names);
-	return near != NULL ?
-	    usage(s, c, "\"%s\" is no %s, did you mean %s", text, op->name,
-	    near) :
-	    usage(s, c, "\"%s\" is no %s, valid are: %s", text, op->name,
-	    op->choices);
+	near = nearest_name(text, names);
+	if (rc != 0 && near != NULL)
+		rc = usage(s, c, "\"%s\" is no %s, did you mean %s", text,
+		    op->name, near);
+	else if (rc != 0)
+		rc = usage(s, c, "\"%s\" is no %s, valid are: %s", text,
+		    op->name, op->choices);
+	free(copy);
+	return rc;
 }
 
 /* Fill an argument from a word: 0, 1, 2. */

@@ -67,7 +67,7 @@ session_free(struct session *s)
 static void
 say(struct session *s, const char *fmt, va_list ap)
 {
-	char text[1024], safe[2048];
+	char text[1400], safe[2800];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
 	view_clean(safe, sizeof(safe), text);
@@ -126,7 +126,7 @@ session_fs_fail(struct session *s)
 void
 session_note(struct session *s, const char *fmt, ...)
 {
-	char text[1024], safe[2048];
+	char text[1400], safe[2800];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -206,6 +206,7 @@ run_command(struct session *s, const char *line, const struct words *w,
 {
 	struct args args = { .cmd = cmd };
 	char *outer = s->line, *mine;
+	bool steps;
 	int rc;
 
 	if (s->fs == NULL && (cmd->flags & CMD_NO_IMAGE) == 0) {
@@ -215,7 +216,12 @@ run_command(struct session *s, const char *line, const struct words *w,
 	rc = args_parse(s, cmd, line, w, &args);
 	if (rc == 0) {
 		mine = s->line = strdup(line);
+		/* What one command stages is one step of editing. */
+		steps = s->fs != NULL && (cmd->flags & CMD_WRITES) != 0 &&
+		    hm_edit_begin(s->fs) == 0;
 		rc = cmd->run(s, &args, sink);
+		if (steps)
+			hm_edit_end(s->fs, line, rc == 0);
 		rc = rc == -2 ? 2 : rc < 0 ? 1 : 0;
 		free(mine);
 		s->line = outer;
