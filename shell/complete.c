@@ -218,9 +218,10 @@ offer_files(struct list *l)
 static void
 offer_words(struct list *l, const char *words, const char *front)
 {
-	char copy[640], *save;
+	char *copy = strdup(words), *save;
 
-	snprintf(copy, sizeof(copy), "%s", words);
+	if (copy == NULL)
+		return;
 	for (char *p = strtok_r(copy, " ", &save); p != NULL;
 	    p = strtok_r(NULL, " ", &save))
 		offer(l, front, p, " ");
