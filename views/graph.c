@@ -194,11 +194,15 @@ put_badge(struct out *o, const struct style *s, enum mark mark,
 	out_str(o, "</B></FONT>");
 }
 
+/* What a cell says and where it leads.  It needs an id of its own: graphviz
+ * would number it, and go on counting in the next picture. */
 static void
-put_tip(struct out *o, const char *tip, const char *link)
+put_tip(struct out *o, const char *tip, const char *link, const char *id,
+    size_t cell)
 {
 	if (tip == NULL && link == NULL)
 		return;
+	out_printf(o, " ID=\"%s.%zu\"", id, cell);
 	/* graphviz shows a tooltip only where there is a link */
 	out_printf(o, " HREF=\"#%s\" TITLE=\"", link != NULL ? link : "");
 	put_html(o, tip != NULL ? tip : link, true);
@@ -210,7 +214,7 @@ put_title(struct out *o, const struct style *s, const struct dg_node *n)
 {
 	out_printf(o, "<TR><TD PORT=\"_\" COLSPAN=\"3\" ALIGN=\"LEFT\" "
 	    "BGCOLOR=\"%s\"", kind_color(s, n->kind));
-	put_tip(o, n->tip != NULL ? n->tip : n->title, n->id);
+	put_tip(o, n->tip != NULL ? n->tip : n->title, n->id, n->id, 0);
 	out_printf(o, "><FONT COLOR=\"%s\"><B>", s->head_ink);
 	put_html(o, n->title, false);
 	out_str(o, "</B></FONT>");
@@ -254,7 +258,8 @@ put_row(struct out *o, const struct diagram *d, const struct style *s,
 		out_printf(o, " PORT=\"%s\"", r->port);
 	if (r->tip != NULL || to != NULL)
 		put_tip(o, r->tip != NULL ? r->tip : r->text,
-		    to != NULL ? to->id : n->id);
+		    to != NULL ? to->id : n->id, n->id,
+		    1 + (size_t)(r - n->row));
 	out_printf(o, "><FONT COLOR=\"%s\">", r->port == NULL &&
 	    r->name == NULL && r->mark == MARK_NONE ? s->faint : ink);
 	if (r->text != NULL)
@@ -287,7 +292,7 @@ put_map(struct out *o, const struct style *s, const struct dg_node *n)
 			out_printf(o, " BORDER=\"2\" COLOR=\"%s\"",
 			    mark_color(s, c->mark));
 		if (c->tip != NULL)
-			put_tip(o, c->tip, n->id);
+			put_tip(o, c->tip, n->id, n->id, 1 + n->nrow + i);
 		out_printf(o, "><FONT COLOR=\"%s\" POINT-SIZE=\"9\">",
 		    s->head_ink);
 		put_html(o, (char[]){ c->ch, '\0' }, false);
@@ -479,6 +484,8 @@ static const struct {
 	{ AGRAPH, "ranksep", "0.7" }, { AGRAPH, "pad", "0.3" },
 	{ AGRAPH, "outputorder", "edgesfirst" },
 	{ AGRAPH, "charset", "UTF-8" },
+	/* libgvc makes this one the default of all graphs to come */
+	{ AGNODE, "label", "\\N" },
 	{ AGNODE, "shape", "box" }, { AGNODE, "margin", "0" },
 	{ AGNODE, "style", "filled" },
 	{ AGNODE, "height", "0.1" }, { AGNODE, "width", "0.1" }, { AGNODE, "fontsize", "10" },

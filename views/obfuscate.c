@@ -166,21 +166,33 @@ two_pieces(const uint8_t *name, size_t len, size_t room, unsigned algorithm,
 	return 0;
 }
 
+static bool
+has_pieces(const uint8_t *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (separator(name[i]))
+			return true;
+	return false;
+}
+
 size_t
 obfuscate_name(const void *name_, size_t len, size_t room, unsigned algorithm,
     uint8_t *out)
 {
 	const uint8_t *name = name_;
 	struct dice d = dice_of(name, len);
-	bool changed = false, pieces = false;
+	bool changed = false;
 
 	if (len == 0 || len > NAME_MAX_ || room < len)
 		return 0;
 	memcpy(out, name, len);
+	/* too short for letters only: longer, if it may be */
+	if (len < 8 && room >= 9 && !has_pieces(name, len) &&
+	    with_crc(hm_crc(HM_CRC32, name, len), 9, NULL, &d, out))
+		return 9;
 	for (size_t i = 0, beg = 0; i <= len; i++) {
 		if (i < len && !separator(name[i]))
 			continue;
-		pieces |= i < len;
 		if (i - beg >= 5 && with_crc(hm_crc(HM_CRC32, name + beg,
 		    i - beg), i - beg, name + beg, &d, out + beg))
 			changed = true;
@@ -190,10 +202,10 @@ obfuscate_name(const void *name_, size_t len, size_t room, unsigned algorithm,
 		return len;
 	if (room < 9)
 		return 0;
-	if (pieces)
+	if (has_pieces(name, len))
 		return two_pieces(name, len, room < NAME_MAX_ ? room :
 		    NAME_MAX_, algorithm, out);
-	return with_crc(hm_crc(HM_CRC32, name, len), 9, NULL, &d, out) ? 9 : 0;
+	return 0;
 }
 
 void
