@@ -150,8 +150,10 @@ const struct command cmd_diff = {
 	.chapter = "Time",
 	.brief = "what changed between two positions in time, or by edits",
 	.operands = (const struct operand[]){
-		{ .name = "FROM", .kind = OP_WORD, .optional = true },
-		{ .name = "TO", .kind = OP_WORD, .optional = true },
+		{ .name = "FROM", .kind = OP_WORD, .optional = true,
+		    .choices = "oldest first here cycle: tid:" },
+		{ .name = "TO", .kind = OP_WORD, .optional = true,
+		    .choices = "now here cycle: tid:" },
 		{ .kind = OP_NONE },
 	},
 	.help = "Positions as for time, in one word: cycle:-3, tid:0x.., oldest,\n"

@@ -200,7 +200,8 @@ const struct command cmd_time = {
 	.chapter = "Time",
 	.brief = "show or set the position in time",
 	.operands = (const struct operand[]){
-		{ .name = "WHEN", .kind = OP_WORD, .optional = true },
+		{ .name = "WHEN", .kind = OP_WORD, .optional = true,
+		    .choices = "now oldest first cycle tid" },
 		{ .name = "N", .kind = OP_WORD, .optional = true },
 		{ .kind = OP_NONE },
 	},

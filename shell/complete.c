@@ -224,7 +224,7 @@ offer_words(struct list *l, const char *words, const char *front)
 		return;
 	for (char *p = strtok_r(copy, " ", &save); p != NULL;
 	    p = strtok_r(NULL, " ", &save))
-		offer(l, front, p, " ");
+		offer(l, front, p, p[strlen(p) - 1] == ':' ? "" : " ");
 	free(copy);
 }
 
@@ -361,7 +361,12 @@ offer_kind(struct session *s, struct list *l, const struct command *c,
 		offer_commands(l, true);
 		break;
 	case OP_WORD:
-		if (strcmp(op->name, "ADDR") == 0)
+		if (op->choices != NULL)
+			offer_words(l, op->choices, "");
+		if (strcmp(op->name, "ADDR|PATH") == 0)
+			offer_paths(s, l);
+		if (strncmp(op->name, "ADDR", 4) == 0 ||
+		    strcmp(op->name, "FIELD=VALUE") == 0)
 			offer_field_paths(s, l);
 		else if (strcmp(op->name, "COLUMNS") == 0 &&
 		    hm_relation_named(c->name) != NULL)
