@@ -112,5 +112,8 @@ int hm_edit_undo_to(struct hm_fs *fs, const char *name);
 int hm_edit_bytes(struct hm_fs *fs, uint64_t addr, const void *bytes,
     size_t len, bool keep_crc);
 int hm_edit_fix_crcs(struct hm_fs *fs, uint64_t addr, uint64_t len);
+/* The bytes below the edits: of the image at the position in time. */
+int hm_edit_below(struct hm_fs *fs, unsigned vol, uint64_t byte, void *buf,
+    size_t len);
 
 #endif

@@ -459,3 +459,10 @@ hm_edit_bytes(struct hm_fs *fs, uint64_t addr, const void *bytes, size_t len,
 
 	return rc == 0 && !keep_crc ? hm_edit_fix_crcs(fs, addr, len) : rc;
 }
+
+int
+hm_edit_below(struct hm_fs *fs, unsigned vol, uint64_t byte, void *buf,
+    size_t len)
+{
+	return view_read(fs, vol, byte, buf, len, VIEW_TIME);
+}

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "damage.h"
-#include "shell.h"
+#include "edit.h"
 
 extern const struct operand relation_operands[];
 
@@ -507,6 +507,9 @@ cmd_set_run(struct session *s, const struct args *args, struct sink *sink)
 	    i++)
 		if (strcmp(at, name) == 0)
 			break;
+	/* What is no setting is a field: shell/cmd-edit.c. */
+	if (at == NULL && s->fs != NULL && value != NULL)
+		return edit_set(s, name, value, args_opt(args, "crc"));
 	if (at == NULL)
 		return session_usage(s, "set: no setting is called \"%s\"",
 		    name);
@@ -523,13 +526,24 @@ cmd_set_run(struct session *s, const struct args *args, struct sink *sink)
 const struct command cmd_set = {
 	.name = "set",
 	.chapter = "Session",
-	.brief = "show or change a setting",
+	.brief = "show or change a setting, or stage a field's new value",
 	.operands = (const struct operand[]){
 		{ .name = "NAME", .kind = OP_WORD, .optional = true },
 		{ .name = "VALUE", .kind = OP_WORD, .optional = true },
 		{ .kind = OP_NONE },
 	},
-	.help = "format   text, tsv or json, as the option -o\n"
+	.options = (const struct option[]){
+		{ .name = "crc", .value = { .name = "keep", .kind = OP_CHOICE,
+		    .choices = "keep fix" },
+		    .brief = "of a field: keep the checksums that cover it" },
+		{ 0 },
+	},
+	.help = "A NAME that is none of these is a field path (help paths); VALUE\n"
+	    "a number, date, uuid, text or flags, as print shows them. The\n"
+	    "checksums that cover the field are made to fit, unless --crc keep:\n"
+	    "  set root.elms[3].delete_tid 0    set vol.vol_label new\n"
+	    "\n"
+	    "format   text, tsv or json, as the option -o\n"
 	    "color    auto, on or off; auto is on a terminal without NO_COLOR\n"
 	    "pager    auto or off; auto starts $PAGER, less or more when the\n"
 	    "         output is longer than the screen\n"
@@ -538,7 +552,7 @@ const struct command cmd_set = {
 	    "         colour-blind eyes\n"
 	    "mouse    on or off, in the panels",
 	.example = "set format tsv",
-	.flags = CMD_NO_IMAGE,
+	.flags = CMD_NO_IMAGE | CMD_WRITES,
 	.run = cmd_set_run,
 };
 

@@ -447,15 +447,45 @@ open_images(struct session *s, struct options *o)
 	return OK;
 }
 
-/*
- * Restoring the bytes of an undo file needs no session: the images may not
- * even be openable.  The commit code provides it.
- */
+/* Restoring the bytes of an undo file needs no session. */
 static int
 restore(const struct options *o)
 {
-	(void)o;
-	return usage_error("--undo: this anvil cannot write");
+	struct hm_open_opts opts = o->open;
+	struct hm_error err;
+	struct hm_fs *fs;
+	uint64_t bytes = 0;
+	char line[32];
+	int rc;
+
+	if (o->nimages == 0)
+		return usage_error("--undo needs the images that were written");
+	opts.writable = true;
+	opts.interrupt = &interrupt;
+	fs = hm_open(o->images, o->nimages, &opts, &err);
+	if (fs == NULL) {
+		fprintf(stderr, "anvil: %s\n", err.text);
+		return FAILED;
+	}
+	rc = hm_undofile_apply(fs, o->undo, true, &bytes);
+	if (rc == 0 && !o->yes) {
+		fprintf(stderr, "put back %llu bytes? [y/N] ",
+		    (unsigned long long)bytes);
+		if (fgets(line, sizeof(line), stdin) == NULL ||
+		    (line[0] != 'y' && line[0] != 'Y')) {
+			fprintf(stderr, "nothing was written\n");
+			hm_close(fs);
+			return FAILED;
+		}
+	}
+	if (rc == 0)
+		rc = hm_undofile_apply(fs, o->undo, false, &bytes);
+	if (rc == 0)
+		printf("%llu bytes put back\n", (unsigned long long)bytes);
+	else
+		fprintf(stderr, "anvil: %s\n", hm_error(fs)->text);
+	hm_close(fs);
+	return rc == 0 ? OK : FAILED;
 }
 
 static int
