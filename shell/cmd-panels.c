@@ -48,8 +48,14 @@ static int
 of_run(void *ctx, const char *line, struct sink *sink)
 {
 	struct panels_of *o = ctx;
-	int rc = session_run_to(o->s, line, sink);
+	struct hm_finding f;
+	int rc;
 
+	/* What drawing met is on the screen; only what the line meets is
+	 * told. */
+	while (o->s->fs != NULL && hm_finding_take(o->s->fs, &f) == 1)
+		hm_finding_free(&f);
+	rc = session_run_to(o->s, line, sink);
 	session_drain(o->s);
 	return rc;
 }

@@ -21,6 +21,7 @@ struct text {
 	size_t n;
 	bool cut;
 	double took;		/* seconds of the last run */
+	int width;		/* it was made for */
 };
 
 static void
@@ -97,6 +98,7 @@ run(struct pane *p, struct text *t)
 		pn_say(pn, MARK_BAD, "out of memory");
 	t->cut = cut;
 	t->took = pn_now() - begin;
+	t->width = p->w;
 }
 
 static int64_t
@@ -105,6 +107,17 @@ text_rows(struct pane *p)
 	const struct text *t = p->data;
 
 	return (int64_t)t->n + t->cut;
+}
+
+/* Tables are made for a width. */
+static int64_t
+pin_rows(struct pane *p)
+{
+	struct text *t = p->data;
+
+	if (p->w > 0 && p->w != t->width)
+		run(p, t);
+	return text_rows(p);
 }
 
 /* The text view's colours back to roles. */
@@ -263,7 +276,7 @@ text_verb(struct pane *p, const char *verb, const char *arg)
 const struct pane_kind pane_pin = {
 	.name = "pin", .brief = "the output of a command, kept fresh",
 	.size = sizeof(struct text), .close = text_close,
-	.told = pin_told, .rows = text_rows, .row = text_row,
+	.told = pin_told, .rows = pin_rows, .row = text_row,
 	.title = output_title, .verb = text_verb,
 };
 const struct pane_kind pane_output = {
@@ -272,7 +285,7 @@ const struct pane_kind pane_output = {
 	.title = output_title, .verb = text_verb,
 };
 const struct pane_kind pane_text = {
-	.name = "text", .size = sizeof(struct text), .open = still_open,
+	.name = "help", .size = sizeof(struct text), .open = still_open,
 	.close = text_close, .rows = text_rows, .row = text_row,
 	.no_cursor = true,
 };

@@ -609,9 +609,10 @@ in_node(const struct hm_place *at, uint64_t *off, int *idx)
 }
 
 /* Unfold from the root down to a node, by the parent pointers: NULL when no
- * element leads there. */
+ * element leads there.  With elm the node itself stays folded; *elm is the
+ * element of what comes back that leads to it. */
 static struct twig *
-unfold_to(struct pane *p, uint64_t off)
+unfold_to(struct pane *p, uint64_t off, int *elm)
 {
 	struct tree *t = p->data;
 	uint64_t chain[DEEPEST];
@@ -637,6 +638,10 @@ unfold_to(struct pane *p, uint64_t off)
 				break;
 		if (i == w->n)
 			return NULL;
+		if (elm != NULL && depth == 0) {
+			*elm = i;
+			return w;
+		}
 		w = unfold(p, w, i);
 		if (w == NULL)
 			return NULL;
@@ -684,7 +689,7 @@ reveal(struct pane *p)
 	if (t->root == NULL || !in_node(&p->pn->at, &off, &idx))
 		return;
 	t->folded = t->folded && hm_long(off) == hm_long(t->root->off);
-	w = unfold_to(p, off);
+	w = unfold_to(p, off, idx < 0 ? &idx : NULL);
 	if (w == NULL)
 		w = unfold_by_key(p, off);
 	if (w == NULL && t->stray != NULL && t->stray->off == off)

@@ -1031,7 +1031,7 @@ verb_help(struct panels *pn, unsigned n, const char *const *arg, char *err,
 	out_memory(&o);
 	help_text(pn, &o);
 	pane_free(pn->over);
-	pn->over = pane_new(pn, "text", o.buf != NULL ? o.buf : "");
+	pn->over = pane_new(pn, "help", o.buf != NULL ? o.buf : "");
 	out_free(&o);
 	if (pn->over == NULL) {
 		snprintf(err, size, "out of memory");

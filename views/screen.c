@@ -295,6 +295,14 @@ rescue_add(const char *capability)
 		tputs(s, 1, rescue_char);
 }
 
+static bool
+can(const char *capability)
+{
+	char *s = tigetstr((char *)(uintptr_t)capability);
+
+	return s != NULL && s != (char *)-1;
+}
+
 static void
 rescue_arm(void)
 {
@@ -304,6 +312,8 @@ rescue_arm(void)
 	rescue_add("sgr0");
 	rescue_add("op");
 	rescue_add("rmkx");
+	if (can("cup"))
+		tputs(tparm(tigetstr("cup"), 998, 0), 1, rescue_char);
 	rescue_add("cnorm");
 	rescue_add("rmcup");
 	sigemptyset(&sa.sa_mask);
@@ -324,14 +334,6 @@ rescue_disarm(void)
 }
 
 /* ------------------------------------------------------------- the terminal */
-
-static bool
-can(const char *capability)
-{
-	char *s = tigetstr((char *)(uintptr_t)capability);
-
-	return s != NULL && s != (char *)-1;
-}
 
 static bool
 good_enough(char *err, size_t size)
