@@ -649,7 +649,8 @@ chk_names(struct hm_check *c)
 			    ent_order);
 		links(c);
 		orphans(c);
-		snapshots(c);
+		if (c->lost == 0)
+			snapshots(c);
 	}
 	if (c->crc_a && c->crc_i) {
 		w.addr = hm_root(c->fs)->vol0_btree_root;

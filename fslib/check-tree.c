@@ -161,6 +161,7 @@ node_parent(struct hm_check *c, const struct hm_swept *s)
 		return;
 	if (s->from == 0 && refers(c->fs, s->node->parent, s->off)) {
 		w.addr = hm_addr(HM_ZONE_RAW_VOLUME, 0, 240);
+		c->lost++;
 		chk_say(c, "E24", &w, "vol0_btree_root is 0x%016" PRIx64
 		    ", whose parent is 0x%016" PRIx64, s->off,
 		    s->node->parent);

@@ -13,6 +13,8 @@
 
 #include "check-int.h"
 
+enum { HOLE = 32 };	/* records of a range that may fail one after another */
+
 enum { FIELD_FIRST = 392, FIELD_NEXT = 400, FIELD_ALLOC = 408,
     FIELD_ARRAY = 904 };
 
@@ -30,19 +32,21 @@ field(unsigned off)
 
 /* ---------------------------------------------------------- the area itself */
 
-/* alloc_offset, the array and the owners in layer 2. */
-static void
+/* alloc_offset, the array and the owners in layer 2: false if the area cannot be
+ * read as a whole. */
+static bool
 area(struct hm_check *c, const struct hm_volume *root)
 {
 	uint64_t alloc = root->vol0_blockmap[HM_ZONE_UNDO].alloc_offset;
 	uint64_t n = hm_long(alloc) >> HM_BIGBLOCK_SHIFT;
 	struct say w = field(FIELD_ALLOC);
+	bool whole = true;
 
 	if (hm_zone(alloc) != HM_ZONE_UNDO || alloc % HM_BIGBLOCK != 0 ||
 	    n == 0 || n > HM_UNDO_SLOTS) {
 		chk_say(c, "E5", &w, "alloc_offset is 0x%016" PRIx64 " (valid: "
 		    "zone 3, 1 to 128 big-blocks)", alloc);
-		return;
+		return false;
 	}
 	for (unsigned i = 0; i < HM_UNDO_SLOTS; i++) {
 		uint64_t slot = root->vol0_undo_array[i];
@@ -60,6 +64,7 @@ area(struct hm_check *c, const struct hm_volume *root)
 		    slot % HM_BIGBLOCK != 0 || b == NULL) {
 			chk_say(c, "E5", &w, "slot %u of the undo array is "
 			    "0x%016" PRIx64 ", no big-block", i, slot);
+			whole = false;
 			continue;
 		}
 		for (unsigned k = 0; k < i; k++)
@@ -72,6 +77,7 @@ area(struct hm_check *c, const struct hm_volume *root)
 			    "%u in layer 2", i, b->zone);
 		}
 	}
+	return whole;
 }
 
 static bool
@@ -154,9 +160,11 @@ walk(struct hm_check *c, struct hm_fifo *f, const struct hm_fifo_state *s,
 {
 	uint64_t pos = s->first, done = 0;
 	uint64_t all = hm_fifo_distance(s, s->first, s->end);
+	unsigned invalid = 0;
 	struct hm_fifo_rec r;
 
-	while (done < all && !hm_interrupted(c->fs)) {
+	/* Many in a row are one hole, not many torn sectors. */
+	while (done < all && invalid < HOLE && !hm_interrupted(c->fs)) {
 		uint64_t next;
 
 		hm_fifo_at(f, pos, &r);
@@ -166,6 +174,7 @@ walk(struct hm_check *c, struct hm_fifo *f, const struct hm_fifo_state *s,
 
 			chk_say(c, done == 0 && r.why == HM_FIFO_SIGNATURE ?
 			    "E3" : "E1", &w, "%s", hm_fifo_why_text(r.why));
+			invalid++;
 		} else if (r.type == HM_FIFO_UNDO) {
 			undo_record(c, &r, g);
 		} else if (r.type == HM_FIFO_REDO && r.redo_flags ==
@@ -173,6 +182,8 @@ walk(struct hm_check *c, struct hm_fifo *f, const struct hm_fifo_state *s,
 			g->sync = r.redo_offset;
 			g->has_sync = true;
 		}
+		if (r.why == HM_FIFO_VALID)
+			invalid = 0;
 		if (next <= pos)
 			break;
 		done += next - pos;
@@ -351,11 +362,11 @@ chk_undo(struct hm_check *c)
 
 	if (hm_header(c->fs, 0, &root) != 0)
 		return 1;
-	area(c, &root);
+	ok = area(c, &root);
 	size = hm_undo_size(c->fs);
 	if (size == 0)
 		return 1;
-	ok = pointer(c, FIELD_FIRST, "first_offset",
+	ok &= pointer(c, FIELD_FIRST, "first_offset",
 	    root.vol0_blockmap[HM_ZONE_UNDO].first_offset, size);
 	ok &= pointer(c, FIELD_NEXT, "next_offset",
 	    root.vol0_blockmap[HM_ZONE_UNDO].next_offset, size);
