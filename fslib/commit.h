@@ -116,4 +116,29 @@ int hm_edit_fix_crcs(struct hm_fs *fs, uint64_t addr, uint64_t len);
 int hm_edit_below(struct hm_fs *fs, unsigned vol, uint64_t byte, void *buf,
     size_t len);
 
+/* ------------------------------------------------------------------- repairs */
+
+/*
+ * Each stages what makes one thing right again, all or nothing; *info says what
+ * was done.  Nothing that could be read before is lost.
+ */
+struct hm_repair_info {
+	uint64_t entries;	/* freemap entries, inodes, nodes, names changed */
+	uint64_t moved;		/* freemap: extents copied to space of their own */
+	uint64_t dropped;	/* elements and subtrees taken out of the tree */
+};
+/* Layers 1 and 2 and the header's counters, from what the tree refers to. */
+int hm_repair_freemap(struct hm_fs *fs, struct hm_repair_info *info);
+/* nlinks of live inodes, from the live directory entries; one without any is
+ * left alone. */
+int hm_repair_nlinks(struct hm_fs *fs, struct hm_repair_info *info);
+/* mirror_tid from the leaves up, where it is too low. */
+int hm_repair_mirror_tids(struct hm_fs *fs, struct hm_repair_info *info);
+/* Live directory entries whose object has no live inode get a delete_tid. */
+int hm_repair_dirents(struct hm_fs *fs, struct hm_repair_info *info);
+/* The subtree at a node: children that can't be read are dropped, parents and
+ * CRCs of those that can are made right, records out of order are dropped. */
+int hm_repair_tree(struct hm_fs *fs, uint64_t node,
+    struct hm_repair_info *info);
+
 #endif
