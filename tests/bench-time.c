@@ -5,14 +5,20 @@
  *		same bytes of all pages any record touches; so do MOVES random
  *		moves; a view of its own agrees with a move
  *	bench-time bench IMAGE...	seconds for the index and for moves
+ *	bench-time full FILE N	the same for a made-up image, written to FILE,
+ *		whose FIFO of N big-blocks (128 are 1 GiB) is full to the last
+ *		sector, beside reading that FIFO once
  *
  * Exit status: 0 all well, 1 not, 2 wrong usage or no image.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../fslib/anvil.h"
 
@@ -27,12 +33,13 @@ struct pages {
 	uint64_t taken;		/* records there are */
 };
 
+/* Of this process: others on the machine do not count. */
 static double
 seconds(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -180,6 +187,122 @@ bench(struct hm_fs *fs)
 	return 0;
 }
 
+/* --------------------------------------------------------------- a full FIFO */
+
+enum { BUF_BEG = 0x88000, TARGETS = 64 };
+
+/* Bytes of a big-block, n, in the file. */
+static off_t
+bigblock(uint64_t n)
+{
+	return BUF_BEG + (off_t)(n * HM_BIGBLOCK);
+}
+
+static void
+full_header(int fd, unsigned n)
+{
+	struct hm_volume v = { .vol_signature = HM_SIGNATURE,
+	    .vol_buf_beg = BUF_BEG, .vol_buf_end = bigblock(2 + n + TARGETS),
+	    .vol_count = 1, .vol_version = 7,
+	    .vol0_btree_root = hm_addr(8, 0, (uint64_t)(2 + n) * HM_BIGBLOCK) };
+	struct hm_layer1 l1 = { .phys_offset = hm_addr(2, 0, HM_BIGBLOCK) };
+	struct hm_blockmap *m = &v.vol0_blockmap[3];
+
+	m->phys_offset = HM_UNAVAIL;
+	m->first_offset = m->next_offset = HM_FIFO_BASE;
+	m->alloc_offset = HM_FIFO_BASE + (uint64_t)n * HM_BIGBLOCK;
+	v.vol0_blockmap[4].phys_offset = hm_addr(2, 0, 0);
+	memset(v.vol0_undo_array, 0xFF, sizeof(v.vol0_undo_array));
+	for (unsigned i = 0; i < n; i++)
+		v.vol0_undo_array[i] = hm_addr(2, 0,
+		    (uint64_t)(2 + i) * HM_BIGBLOCK);
+	l1.layer1_crc = hm_layer1_crc(HM_CRC32C, &l1);
+	if (pwrite(fd, &v, sizeof(v), 0) < 0 ||
+	    pwrite(fd, &l1, sizeof(l1), bigblock(0)) < 0 ||
+	    ftruncate(fd, bigblock(2 + n + TARGETS)) != 0)
+		abort();
+}
+
+static void
+full_record(uint8_t *rec, uint32_t seq, unsigned n, uint64_t *seed)
+{
+	struct hm_undo u = { HM_FIFO_HEAD_SIGNATURE, HM_FIFO_UNDO, HM_SECTOR,
+	    seq, 0, 0, 472, 0 };
+	struct hm_fifo_tail t = { HM_FIFO_TAIL_SIGNATURE, HM_FIFO_UNDO,
+	    HM_SECTOR };
+	uint32_t crc;
+
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	u.undo_offset = hm_addr(2, 0, (uint64_t)(2 + n) * HM_BIGBLOCK +
+	    (*seed >> 33) % (TARGETS * 2048) * HM_NODE_SIZE +
+	    seq % 8 * 472);
+	memcpy(rec, &u, sizeof(u));
+	memset(rec + sizeof(u), (int)(seq & 0xFF), 472);
+	memcpy(rec + HM_SECTOR - sizeof(t), &t, sizeof(t));
+	crc = hm_fifo_crc(HM_CRC32C, rec, HM_SECTOR);
+	memcpy(rec + offsetof(struct hm_undo, hdr_crc), &crc, sizeof(crc));
+}
+
+static void
+full_fifo(int fd, unsigned n)
+{
+	static uint8_t buf[65536];
+	uint64_t seed = 1;
+	uint32_t seq = 5;
+
+	for (uint64_t off = 0; off < (uint64_t)n * HM_BIGBLOCK;
+	    off += sizeof(buf)) {
+		for (size_t i = 0; i < sizeof(buf); i += HM_SECTOR)
+			full_record(buf + i, seq++, n, &seed);
+		if (pwrite(fd, buf, sizeof(buf), bigblock(2) +
+		    (off_t)off) < 0)
+			abort();
+	}
+}
+
+static double
+read_once(int fd, unsigned n)
+{
+	static uint8_t buf[262144];
+	double t = seconds();
+
+	for (uint64_t off = 0; off < (uint64_t)n * HM_BIGBLOCK;
+	    off += sizeof(buf))
+		if (pread(fd, buf, sizeof(buf), bigblock(2) + (off_t)off) < 0)
+			abort();
+	return seconds() - t;
+}
+
+static int
+full(const char *path, unsigned n)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600), rc;
+	struct hm_open_opts o = { 0 };
+	struct hm_error err;
+	struct rusage u;
+	struct hm_fs *fs;
+
+	if (fd < 0 || n < 1 || n > HM_UNDO_SLOTS) {
+		perror(path);
+		return 2;
+	}
+	full_header(fd, n);
+	full_fifo(fd, n);
+	printf("%-34s %10.4f s\n", "read the FIFO once", read_once(fd, n));
+	fs = hm_open(&path, 1, &o, &err);
+	unlink(path);
+	close(fd);
+	if (fs == NULL) {
+		fprintf(stderr, "%s\n", err.text);
+		return 2;
+	}
+	rc = bench(fs);
+	hm_close(fs);
+	getrusage(RUSAGE_SELF, &u);
+	printf("%-34s %10ld KiB\n", "most memory", u.ru_maxrss);
+	return rc;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -188,9 +311,11 @@ main(int argc, char **argv)
 	struct hm_fs *fs;
 	int first = argc > 1 && strcmp(argv[1], "check") == 0 ? 3 : 2, rc;
 
+	if (argc == 4 && strcmp(argv[1], "full") == 0)
+		return full(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
 	if (argc <= first || (first == 2 && strcmp(argv[1], "bench") != 0)) {
 		fprintf(stderr, "usage: bench-time check MOVES IMAGE... | "
-		    "bench IMAGE...\n");
+		    "bench IMAGE... | full FILE N\n");
 		return 2;
 	}
 	fs = hm_open((const char *const *)argv + first, argc - first, &o, &err);
