@@ -37,9 +37,8 @@ struct form {
 static int
 form_failed(struct session *s, const char *name)
 {
-	session_fail(s, "%s: no picture format ends like that, valid are dot, "
-	    "svg, png, pdf, text", name);
-	return -1;
+	return session_usage(s, "%s: no picture format ends like that, valid "
+	    "are dot, svg, png, pdf, text", name);
 }
 
 /* By the name of the file the line is redirected to, if it tells. */
@@ -222,7 +221,7 @@ find_key(struct session *s, const char *text, struct hm_base *key)
 	if (strchr(text, '/') == NULL && parse_key(text, key) == 0)
 		return 0;
 	if (strchr(text, '/') == NULL)
-		return session_fail(s, "%s is no key, valid are OBJ, "
+		return session_usage(s, "%s is no key, valid are OBJ, "
 		    "LO:OBJ:TYPE:KEY:TID in hex, or a path with a slash", text);
 	len = strlen(text);
 	path = malloc(len + 1);
@@ -247,6 +246,7 @@ struct job {
 	const struct args *a;
 	struct graph_opts o;
 	struct hm_base key;
+	bool usage;		/* typed wrong, said */
 };
 
 static void
@@ -277,7 +277,8 @@ make_file(struct job *j)
 	size_t len;
 
 	if (word == NULL) {
-		session_fail(j->s, "graph file needs a PATH");
+		j->usage = true;
+		session_usage(j->s, "graph file needs a PATH");
 		return NULL;
 	}
 	path = strdup(word);
@@ -302,7 +303,8 @@ make_space(struct job *j)
 	unsigned n = args_count(j->a) - 1;
 
 	if (n > 16) {
-		session_fail(j->s, "graph space takes at most 16 big-blocks");
+		j->usage = true;
+		session_usage(j->s, "graph space takes at most 16 big-blocks");
 		return NULL;
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -320,7 +322,8 @@ make_who(struct job *j)
 	struct hm_place p;
 
 	if (word == NULL) {
-		session_fail(j->s, "graph who needs an ADDR");
+		j->usage = true;
+		session_usage(j->s, "graph who needs an ADDR");
 		return NULL;
 	}
 	if (session_place(j->s, word, &p) < 0)
@@ -362,7 +365,8 @@ make_diff(struct job *j)
 	uint64_t at[2] = { 0, 0 };
 
 	if (args_count(j->a) < 2) {
-		session_fail(j->s, "graph diff needs a time or two, as in: "
+		j->usage = true;
+		session_usage(j->s, "graph diff needs a time or two, as in: "
 		    "graph diff cycle:-2 now");
 		return NULL;
 	}
@@ -382,7 +386,8 @@ make_from(struct job *j)
 	unsigned n = args_count(j->a);
 
 	if (n < 2) {
-		session_fail(j->s, "graph from needs a command line, as in: "
+		j->usage = true;
+		session_usage(j->s, "graph from needs a command line, as in: "
 		    "graph from print root");
 		return NULL;
 	}
@@ -429,16 +434,16 @@ set_key(struct job *j)
 {
 	const char *around = args_opt(j->a, "around");
 	const char *to = args_opt(j->a, "path-to");
+	int rc;
 
 	if (around != NULL && to != NULL)
-		return session_fail(j->s, "either --around or --path-to");
+		return session_usage(j->s, "either --around or --path-to");
 	if (around == NULL && to == NULL)
 		return 0;
-	if (find_key(j->s, around != NULL ? around : to, &j->key) < 0)
-		return -1;
+	rc = find_key(j->s, around != NULL ? around : to, &j->key);
 	j->o.around = &j->key;
 	j->o.path_only = to != NULL;
-	return 0;
+	return rc;
 }
 
 static int
@@ -451,11 +456,11 @@ set_limits(struct job *j, const struct form *f)
 	uint64_t depth = args_opt_u64(j->a, "depth", 0);
 
 	if (max == 0 || max > most)
-		return session_fail(j->s, "--max has to be 1 to %" PRIu64
+		return session_usage(j->s, "--max has to be 1 to %" PRIu64
 		    " for this form, not %" PRIu64 "%s", most, max,
 		    most == MAX_LAYOUT ? " (a .dot file may be larger)" : "");
 	if (depth > 60)
-		return session_fail(j->s, "--depth has to be at most 60");
+		return session_usage(j->s, "--depth has to be at most 60");
 	j->o.max = (unsigned)max;
 	j->o.depth = (unsigned)depth;
 	j->o.full = args_flag(j->a, "full");
@@ -472,20 +477,24 @@ make(struct session *s, const struct args *a, const struct form *f,
 	struct diagram *d = NULL;
 	int rc = -1;
 
-	if (set_limits(&j, f) < 0 || set_key(&j) < 0)
-		return -1;
+	rc = set_limits(&j, f);
+	if (rc == 0)
+		rc = set_key(&j);
+	if (rc < 0)
+		return rc;
+	rc = -1;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(kinds[i].what, args_str(a, 0)) != 0)
 			continue;
 		if (kinds[i].most != 0 && args_count(a) > kinds[i].most)
-			return session_fail(s, "graph %s: too many operands",
+			return session_usage(s, "graph %s: too many operands",
 			    kinds[i].what);
 		d = kinds[i].make(&j);
 	}
 	if (d != NULL)
 		rc = show(s, d, f, sink);
 	diagram_free(d);
-	return rc;
+	return j.usage ? -2 : rc;
 }
 
 static int

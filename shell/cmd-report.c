@@ -465,7 +465,7 @@ run_report(struct session *s, const struct args *a, struct sink *sink)
 	int rc;
 
 	if (topic != NULL && dir != NULL)
-		return session_fail(s, "report -d writes all topics: leave "
+		return session_usage(s, "report -d writes all topics: leave "
 		    "\"%s\" out", topic);
 	if (obfuscated && hide(s, &h) < 0)
 		return unhide(s, &h, -1);

@@ -33,9 +33,16 @@ text_of(struct diagram *d, const char *fmt, va_list ap)
 static char *
 copy(struct diagram *d, const char *s)
 {
-	char *p = s != NULL ? strdup(s) : NULL;
+	size_t need;
+	char *p;
 
-	if (s != NULL && p == NULL)
+	if (s == NULL)
+		return NULL;
+	need = view_clean(NULL, 0, s);
+	p = malloc(need + 1);
+	if (p != NULL)
+		view_clean(p, need + 1, s);
+	else
 		d->failed = true;
 	return p;
 }

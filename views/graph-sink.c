@@ -88,7 +88,8 @@ box(struct gsink *g, const char *kind, uint64_t addr, const char *title)
 		return diagram_node(g->d, kind_of(kind, addr), addr,
 		    addr != 0 ? NULL : id, "%.100s", title);
 	return diagram_node(g->d, kind_of(kind, addr), addr,
-	    addr != 0 ? NULL : id, "%s %016" PRIx64, kind, addr);
+	    addr != 0 ? NULL : id, "%s%s%016" PRIx64, kind,
+	    kind[0] != '\0' ? " " : "", addr);
 }
 
 /* A box that was only pointed at is told what it is when it begins. */
