@@ -80,7 +80,8 @@ stamp(struct hm_check *c, uint64_t tid, uint32_t ts, uint64_t node, int idx)
 	uint64_t *slot = &t->cache[(tid >> 4) % CACHE];
 	struct stamp *s;
 
-	if (ts == 0 || tid == 0 || tid == HM_MAXTID || *slot == tid || t->stamp.n >= STAMPS)
+	if (ts == 0 || tid == 0 || tid == HM_MAXTID || *slot == tid ||
+	    t->stamp.n >= STAMPS)
 		return 0;
 	*slot = tid;
 	s = vec_add(&t->stamp);

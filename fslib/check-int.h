@@ -150,8 +150,8 @@ struct hm_check {
 };
 
 #define WANT(c, part) (((c)->parts & (HM_PART_##part)) != 0)
-/* References are compared with the freemap for `space`, and for `records`, whose
- * bad CRCs they explain. */
+/* References are compared with the freemap for `space`, and for `records`,
+ * whose bad CRCs they explain. */
 #define WANT_REFS(c) (WANT(c, SPACE) || WANT(c, RECORDS))
 
 /* Say a finding, if its part is asked for. */

@@ -2,9 +2,9 @@
  * check-names.c - directory entries against inodes, and the PFSs: the parts
  * `namespace` and `pfs`.
  *
- * What is live is compared: of a slave PFS what its sync_end_tid shows.  Memory:
- * some 70 bytes for each live inode and each live entry; if there are snapshot
- * records, 40 more for each version.  The comparison is two sorts and a merge.
+ * What is live is compared: of a slave PFS what its sync_end_tid shows.
+ * Memory: some 70 bytes for each live inode and each live entry; if there are
+ * snapshot records, 40 more for each version.  The comparison is two sorts and a merge.
  *
  * A finding has the address of the element.
  */

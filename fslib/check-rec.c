@@ -341,7 +341,7 @@ chk_records_free(struct hm_check *c)
 	c->recs = NULL;
 }
 
-/* ----------------------------------------------------- one element of a leaf */
+/* ---------------------------------------------------- one element of a leaf */
 
 static bool
 known_type(unsigned t)

@@ -32,8 +32,8 @@ field(unsigned off)
 
 /* ---------------------------------------------------------- the area itself */
 
-/* alloc_offset, the array and the owners in layer 2: false if the area cannot be
- * read as a whole. */
+/* alloc_offset, the array and the owners in layer 2: false if the area cannot
+ * be read as a whole. */
 static bool
 area(struct hm_check *c, const struct hm_volume *root)
 {
@@ -102,8 +102,8 @@ struct range {
 	bool has_sync;
 };
 
-/* Would undoing it change anything in use?  A node made in the same cycle may be
- * logged too: its place was free before, and what lies there means nothing. */
+/* Would undoing it change anything in use?  A node made in the same cycle may
+ * be logged too: its place was free before, and what lies there means nothing. */
 static bool
 changes(struct hm_check *c, const struct hm_fifo_rec *r)
 {

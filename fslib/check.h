@@ -160,8 +160,8 @@ void hm_looks_like(struct hm_fs *fs, uint64_t addr, char *buf, size_t size);
 /* ---------------------------------------------------- point questions (SQL) */
 
 /* Rows of a relation that hang on one node (node = X, offset = X of nodes) or
- * one object (obj_id = X), without walking the tree: 1 opened, 0 the filters are
- * no such question (scan), negative.  The rows still have to be filtered.  An
+ * one object (obj_id = X), without walking the tree: 1 opened, 0 the filters
+ * are no such question (scan), negative.  The rows still have to be filtered.  An
  * object's record outside the bounds its parents give it is missed. */
 struct hm_point;
 int hm_point_open(struct hm_fs *fs, const struct hm_relation *r,
@@ -196,8 +196,8 @@ struct hm_correlation {
 };
 /*
  * Compare what the findings (those of W and E with node and idx) hang on with
- * all other records and nodes of the tree.  ids: NULL, or a blank-separated list
- * of those that count.  Walks the whole tree.
+ * all other records and nodes of the tree.  ids: NULL, or a blank-separated
+ * list of those that count.  Walks the whole tree.
  */
 int hm_correlate(struct hm_fs *fs, const struct hm_findings *l,
     const char *ids, struct hm_correlation *out);

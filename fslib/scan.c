@@ -5,11 +5,11 @@
  * its own (hm_dup) and on one job at a time; results come back in the order the
  * jobs were put.  Jobs never touch what the consumer touches.
  *
- * The sweep keeps two bits a node: seen, and still to be visited as internal
- * node or as leaf.  Each round goes over the big-blocks upward and reads what is
- * wanted of each in as few pieces as the gaps allow; children found on the way
- * are set in the maps and met in the same round or the next.  A node is set only
- * once, so cycles and second references end by themselves.
+ * The sweep keeps three bits a node: seen, and still to be visited as internal
+ * node or as leaf.  Each round goes over the big-blocks upward and reads what
+ * is wanted of each in as few pieces as the gaps allow; children found on the
+ * way are set in the maps and met in the same round or the next.  A node is set
+ * only once, so cycles and second references end by themselves.
  */
 #include <pthread.h>
 #include <stdlib.h>
