@@ -57,6 +57,8 @@ session_free(struct session *s)
 	}
 	free(s->back);
 	free(s->fwd);
+	if (s->sh != NULL)
+		transcript_free(s);
 	free(s->set);
 	free(s->sh);
 	free(s);
@@ -271,9 +273,12 @@ run_words(struct session *s, const char *line, const struct words *w)
 		out_flush(outer);
 	if (output_open(s, w, &out) != 0)
 		return 1;
+	if (outer == NULL && w->redirect == TO_STDOUT)
+		out.tee = transcript_tee(s);
 	s->sh->out = &out;
 	progress_start(s);
 	rc = run_view(s, line, w, cmd, &out);
+	out.tee = NULL;
 	s->sh->out = outer;
 	written = output_close(s, w, &out);
 	return rc != 0 ? rc : written;
@@ -306,6 +311,8 @@ session_run_line(struct session *s, const char *line)
 		rc = 0;
 	}
 	words_free(&w);
+	if (s->sh->out == NULL)
+		transcript_line(s, line, rc);
 	if (rc == 1)
 		s->failed = true;
 	else if (rc == 2)

@@ -63,6 +63,7 @@ struct shell {
 	bool line_drawn;
 	/* program or pager behind the output */
 	pid_t child;
+	struct transcript *transcript; /* cmd-transcript.c, or NULL */
 };
 
 struct session *session_new(volatile sig_atomic_t *interrupt);
@@ -135,6 +136,12 @@ int output_close(struct session *, const struct words *, struct out *);
 void screen_size(const struct session *, unsigned *columns, unsigned *rows);
 void progress_start(struct session *);
 void progress_clear(struct session *);
+
+/* The transcript: an output that is to get what a line says, or NULL; the line
+ * is over; end it. */
+struct out *transcript_tee(struct session *);
+void transcript_line(struct session *, const char *line, int rc);
+void transcript_free(struct session *);
 
 /* ------------------------------------------------------------------- prompt */
 

@@ -117,6 +117,8 @@ out_write(struct out *o, const void *data, size_t len)
 {
 	if (o->error != 0 || len == 0)
 		return;
+	if (o->tee != NULL)
+		out_write(o->tee, data, len);
 	if (o->hold_rows > 0) {
 		hold(o, data, len);
 		return;

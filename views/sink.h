@@ -33,6 +33,7 @@ struct out {
 	unsigned rows, column;	/* screen rows so far, while holding */
 	int (*overflow)(struct out *, void *ctx);
 	void *ctx;
+	struct out *tee;	/* gets all of it, too (transcript), or NULL */
 };
 void out_fd(struct out *o, int fd);
 void out_memory(struct out *o);
