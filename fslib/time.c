@@ -96,7 +96,12 @@ page_note(struct timeline *t, unsigned vol, uint64_t byte, uint32_t n)
 
 	if ((t->pages + 1) * 4 > t->size * 3 && !pages_grow(t))
 		return false;
-	p = page_slot(t, page_key(vol, byte));
+	/* The pieces of a node follow each other. */
+	if (t->last < t->size && t->tab[t->last].key == page_key(vol, byte))
+		p = &t->tab[t->last];
+	else
+		p = page_slot(t, page_key(vol, byte));
+	t->last = (size_t)(p - t->tab);
 	if (p->n == p->cap) {
 		uint32_t cap = p->cap ? p->cap * 2 : 4;
 		uint32_t *v = realloc(p->v, cap * sizeof(*v));

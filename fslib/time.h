@@ -41,7 +41,7 @@ struct timeline {
 	struct entry *rec;
 	size_t n, cap;
 	struct touched *tab;	/* open addressing, a power of two */
-	size_t size, pages;
+	size_t size, pages, last;	/* last: the slot used last */
 	uint32_t *borders;	/* records newer than the end of a cycle */
 	size_t nborders, cborders;
 	struct hm_gap *gaps;

@@ -232,10 +232,12 @@ full_record(uint8_t *rec, uint32_t seq, unsigned n, uint64_t *seed)
 	    HM_SECTOR };
 	uint32_t crc;
 
-	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	/* A whole node is nine records, as the kernel lays them. */
+	if (seq % 9 == 0)
+		*seed = *seed * 6364136223846793005u + 1442695040888963407u;
 	u.undo_offset = hm_addr(2, 0, (uint64_t)(2 + n) * HM_BIGBLOCK +
 	    (*seed >> 33) % (TARGETS * 2048) * HM_NODE_SIZE +
-	    seq % 8 * 472);
+	    seq % 9 * 453);
 	memcpy(rec, &u, sizeof(u));
 	memset(rec + sizeof(u), (int)(seq & 0xFF), 472);
 	memcpy(rec + HM_SECTOR - sizeof(t), &t, sizeof(t));
