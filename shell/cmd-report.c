@@ -57,7 +57,7 @@ static const struct part {
 };
 enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
 
-/* --------------------------------------------------------------- the findings */
+/* ----------------------------------------------------------- the findings */
 
 /* Findings of reading on the way are no part of a report's output; they count
  * for the exit status. */
@@ -93,7 +93,7 @@ all_findings(struct session *s)
 	return rc == 0 ? hm_findings_kept(s->fs) : NULL;
 }
 
-/* ------------------------------------------------------------- prose: the image */
+/* ------------------------------------------------------- prose: the image */
 
 static void
 say_fifo(struct session *s, struct sink *sink)
@@ -148,7 +148,7 @@ topic_image(struct session *s, struct sink *sink)
 	return 0;
 }
 
-/* ---------------------------------------------------------- prose: the findings */
+/* ---------------------------------------------------- prose: the findings */
 
 static void
 first_of(struct sink *sink, const struct hm_finding *f)
@@ -200,7 +200,7 @@ topic_findings(struct session *s, struct sink *sink)
 	return 0;
 }
 
-/* ------------------------------------------------------------------ the runner */
+/* ------------------------------------------------------------- the runner */
 
 /* What a line says, into memory. */
 static int
@@ -273,7 +273,8 @@ put_heading(struct session *s, struct sink *sink)
 {
 	char uuid[40];
 
-	sink_line(sink, "anvil %s: report on HAMMER file system", ANVIL_VERSION);
+	sink_line(sink, "anvil %s: report on HAMMER file system",
+	    ANVIL_VERSION);
 	sink_line(sink, "%s", hm_uuid_text(&hm_root(s->fs)->vol_fsid, uuid));
 	sink_line(sink, "----------------------------------------"
 	    "--------------------------------");
@@ -304,7 +305,7 @@ report_text(struct session *s, struct sink *sink, const char *topic)
 	return 0;
 }
 
-/* ------------------------------------------------------------------- the bundle */
+/* ------------------------------------------------------------- the bundle */
 
 static int
 write_in(struct session *s, const char *dir, const char *file,
@@ -425,7 +426,7 @@ report_bundle(struct session *s, struct sink *sink, const char *dir,
 	return rc;
 }
 
-/* ------------------------------------------------------------------ obfuscation */
+/* ------------------------------------------------------------ obfuscation */
 
 struct hidden {
 	int savepoint;
@@ -454,7 +455,7 @@ unhide(struct session *s, const struct hidden *h, int rc)
 	return rc;
 }
 
-/* --------------------------------------------------------------------- commands */
+/* --------------------------------------------------------------- commands */
 
 static int
 run_report(struct session *s, const struct args *a, struct sink *sink)
@@ -516,7 +517,7 @@ const struct command cmd_report = {
 	.run = run_report,
 };
 
-/* ----------------------------------------------------------------------- verify */
+/* ----------------------------------------------------------------- verify */
 
 /* The file of a bundle; 0, or an errno. */
 static int

@@ -207,7 +207,7 @@ a_style_file_with_a_wrong_line_is_refused(void **state)
 	assert_null(style_open("no-such-style", err));
 }
 
-/* ------------------------------------------------------------------ the names */
+/* -------------------------------------------------------------- the names */
 
 static void
 other_names_have_the_same_keys_under_both_algorithms(void **state)

@@ -393,7 +393,8 @@ mark_meaning(enum mark mark)
 	static const char *const meaning[] = {
 		[MARK_NONE] = "", [MARK_GOOD] = "good",
 		[MARK_BAD] = "error", [MARK_WARN] = "warning",
-		[MARK_DIM] = "deleted or stale", [MARK_HERE] = "what was asked for",
+		[MARK_DIM] = "deleted or stale",
+		[MARK_HERE] = "what was asked for",
 		[MARK_ADDED] = "added", [MARK_REMOVED] = "removed",
 		[MARK_CHANGED] = "changed", [MARK_MOVED] = "moved",
 	};
@@ -443,8 +444,8 @@ diagram_events(const struct diagram *d, struct sink *sink)
 		for (size_t k = 0; k < n->nrow; k++) {
 			const struct dg_row *r = &n->row[k];
 
-			sink_begin(sink, "row", r->name != NULL ? r->name : "", 0,
-			    r->mark);
+			sink_begin(sink, "row", r->name != NULL ? r->name :
+			    "", 0, r->mark);
 			sink_text(sink, "text", r->mark, "%s%s%s", r->letter,
 			    r->letter[0] != '\0' ? " " : "", r->text);
 			sink_end(sink);

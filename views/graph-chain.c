@@ -14,7 +14,7 @@
 
 enum { CHAIN = 64, RECORDS = 48, OWNERS = 24, ITEMS = 16, NODES = 60 };
 
-/* ------------------------------------------------------------- parent chains */
+/* ---------------------------------------------------------- parent chains */
 
 /* A row for element idx, once; its port in buf. */
 static struct dg_row *

@@ -97,7 +97,7 @@ object_box(struct filed *f, const struct hm_object *o, const char *id,
 		dg_mark(n, MARK_BAD, wrong_of(f, &o->elm, o->crc));
 }
 
-/* --------------------------------------------------------------- the way there */
+/* ---------------------------------------------------------- the way there */
 
 /* The entry of that name in a directory, as a row of its box. */
 static bool
@@ -197,8 +197,8 @@ version_row(struct filed *f, struct dg_node *n, const struct hm_object *o,
 		snprintf(state, sizeof(state), "on");
 	r = dg_row(f->d, n, port, name, "from %016" PRIx64 " %s, %" PRIu64
 	    " bytes", e->create_tid, state, inode.size);
-	dg_row_tip(f->d, r, "node 0x%016" PRIx64 ".elms[%d], data 0x%016" PRIx64,
-	    node, idx, e->data_offset);
+	dg_row_tip(f->d, r, "node 0x%016" PRIx64 ".elms[%d], data 0x%016"
+	    PRIx64, node, idx, e->data_offset);
 	bad = wrong_of(f, e, crc);
 	if (bad != NULL)
 		dg_row_mark(r, MARK_BAD, bad);
@@ -248,7 +248,7 @@ versions(struct filed *f, const struct hm_object *o, struct dg_node *from)
 	hm_cursor_close(c);
 }
 
-/* ------------------------------------------------------------------- content */
+/* ---------------------------------------------------------------- content */
 
 static void
 extent_row(struct filed *f, struct dg_node *n, const struct hm_extent *x,

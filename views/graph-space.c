@@ -243,7 +243,8 @@ charge(struct fill *f, uint64_t off, uint64_t len)
 		uint64_t n = 65536 - off % 65536;
 
 		n = n < len ? n : len;
-		f->used[off / 65536] = (uint16_t)(f->used[off / 65536] + n / 16);
+		f->used[off / 65536] =
+		    (uint16_t)(f->used[off / 65536] + n / 16);
 		off += n;
 		len -= n;
 	}
@@ -395,7 +396,8 @@ one(struct diagram *d, struct hm_fs *fs, uint64_t addr,
 		return -1;
 	}
 	used = (uint64_t)(HM_BIGBLOCK - (int64_t)l2.bytes_free);
-	n = diagram_node(d, DG_SPACE, f.bb, NULL, "big-block %016" PRIx64, f.bb);
+	n = diagram_node(d, DG_SPACE, f.bb, NULL, "big-block %016" PRIx64,
+	    f.bb);
 	dg_tip(d, n, "layer 2 entry at 0x%016" PRIx64, where);
 	dg_fact(d, n, "zone %u %s, append_off %u, charged %" PRIu64 " bytes",
 	    l2.zone, zone_name(l2.zone), l2.append_off, used);

@@ -492,7 +492,8 @@ put_internal_rows(struct tree *t, size_t at, struct dg_node *n,
 		bool show = kid != NULL && kid->show;
 		struct hm_phys p;
 
-		if (!show && !lost && !(t->n == 1 && (i < 6 || i >= count - 2))) {
+		if (!show && !lost &&
+		    !(t->n == 1 && (i < 6 || i >= count - 2))) {
 			gap++;
 			if (kid != NULL)
 				bad += (kid->bad != 0) + kid->bad_below;

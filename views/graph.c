@@ -384,7 +384,8 @@ put_zones(struct out *o, const struct diagram *d, const struct style *s)
 	if (!d->zones)
 		return;
 	out_str(o, "<TR><TD ALIGN=\"LEFT\"><TABLE ALIGN=\"LEFT\" "
-	    "BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"2\"><TR>");
+	    "BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" "
+	    "CELLPADDING=\"2\"><TR>");
 	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++)
 		out_printf(o, "<TD BGCOLOR=\"%s\" WIDTH=\"17\"><FONT "
 		    "COLOR=\"%s\" POINT-SIZE=\"9\">%s</FONT></TD><TD "
@@ -488,7 +489,8 @@ static const struct {
 	{ AGNODE, "label", "\\N" },
 	{ AGNODE, "shape", "box" }, { AGNODE, "margin", "0" },
 	{ AGNODE, "style", "filled" },
-	{ AGNODE, "height", "0.1" }, { AGNODE, "width", "0.1" }, { AGNODE, "fontsize", "10" },
+	{ AGNODE, "height", "0.1" }, { AGNODE, "width", "0.1" },
+	{ AGNODE, "fontsize", "10" },
 	{ AGEDGE, "arrowsize", "0.6" }, { AGEDGE, "fontsize", "9" },
 };
 

@@ -70,7 +70,7 @@ struct dg_edge {
 	char *label;		/* or NULL */
 	char *tip;
 	enum mark mark;
-	bool back;		/* does not order the boxes (a parent pointer) */
+	bool back;		/* does not order the boxes */
 };
 
 struct diagram {
@@ -132,7 +132,9 @@ void style_free(struct style *s);
 
 /* ----------------------------------------------------------------- showing */
 
-enum picture { PICTURE_TEXT, PICTURE_DOT, PICTURE_SVG, PICTURE_PNG, PICTURE_PDF };
+enum picture {
+	PICTURE_TEXT, PICTURE_DOT, PICTURE_SVG, PICTURE_PNG, PICTURE_PDF,
+};
 /* By a file's ending or a name; -1: none of them. */
 int picture_named(const char *name);
 /* Is there libgvc? */
