@@ -815,11 +815,11 @@ plan_clean(struct hm_commit *c, const struct hm_commit_opts *o)
 	hm_fifo_close(f);
 	if (rc == 0 && !s.clean)
 		rc = recovery_staged(c);
-	if (rc == 0 && sync && !o->lose_redo)
+	if (rc == 0 && sync && !o->lose_redo &&
+	    !(c->fs->s->redone && overlay_pages(c->fs->s->overlay) > 0))
 		rc = hm_fail(c->fs, HM_EINVAL, 0, "the active FIFO range holds "
 		    "REDO records with fsynced data, which a commit would lose: "
-		    "have the kernel mount it once, or say --lose-redo (data "
-		    "replayed by recover --redo are kept)");
+		    "recover --redo replays them, --lose-redo gives them up");
 	if (rc == 0)
 		rc = candidates(c, &where);
 	c->info.next_tid = c->fs->s->root.vol0_next_tid;

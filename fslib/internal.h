@@ -102,6 +102,8 @@ struct hm_shared {
 	struct timeline *line;		/* the FIFO as far as it was indexed, or
 					 * NULL; owned here, made by time.c */
 	struct hm_findings *checked;	/* what check found last, or NULL */
+	bool redone;			/* REDO was replayed onto the overlay: a
+					 * commit loses nothing of it */
 	struct edits *edits;		/* steps of editing (edit.c), or NULL */
 	bool writable;
 	unsigned generation;		/* grows when the image was written */

@@ -357,5 +357,7 @@ hm_recover(struct hm_fs *fs, const struct hm_recover_opts *opts,
 		overlay_release(fs->s->overlay, save);
 	if (!opts->dry)
 		hm_time_forget(fs);
+	if (!opts->dry && rc == 0)
+		fs->s->redone = opts->redo && !out->refused;
 	return rc;
 }

@@ -292,6 +292,18 @@ usable(struct hm_fs *fs, uint64_t off, uint8_t btype, struct hm_node *n)
 	return true;
 }
 
+/* Could its data be somewhere? */
+static bool
+possible_data(const struct hm_leaf *e)
+{
+	unsigned zone = hm_zone(e->data_offset);
+
+	if (e->data_len < 0 || e->data_len > HM_XBUFSIZE)
+		return false;
+	return e->data_offset == 0 || e->data_len == 0 ||
+	    (zone >= HM_ZONE_META && zone <= HM_ZONE_SMALL);
+}
+
 /* Keep of a leaf what is a record, in order and inside the bounds. */
 static bool
 mend_leaf(struct hm_node *n, const struct hm_base *left,
@@ -303,6 +315,7 @@ mend_leaf(struct hm_node *n, const struct hm_base *left,
 		const struct hm_base *b = &n->elms[i].base;
 
 		if (b->btype != 'R' || b->create_tid == 0 ||
+		    !possible_data(&n->elms[i].leaf) ||
 		    hm_key_cmp(b, left) < 0 || hm_key_cmp(b, right) >= 0 ||
 		    (to > 0 && hm_key_cmp(&n->elms[to - 1].base, b) >= 0))
 			continue;
