@@ -45,7 +45,6 @@ static const struct hm_col scan_cols[] = {
 	{ "count", HM_COL_INT, false, "elements" },
 	{ "parent", HM_COL_X64, true, "parent, as the node says" },
 	{ "mirror_tid", HM_COL_X64, false, "highest TID below" },
-	{ "zone", HM_COL_UINT, false, "layer-2 zone of its big-block" },
 	{ "crc", HM_COL_CRC, false, "verdict on the node" },
 };
 
@@ -194,8 +193,7 @@ fill_row(struct hm_rel_cursor *c, uint64_t off, const struct hm_node *n,
 	cell_u(r, 3, (uint64_t)(int64_t)n->count);
 	cell_u(r, 4, n->parent);
 	cell_u(r, 5, n->mirror_tid);
-	cell_u(r, 6, c->l2.zone);
-	cell_u(r, 7, crc);
+	cell_u(r, 6, crc);
 }
 
 static int

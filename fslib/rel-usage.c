@@ -37,8 +37,8 @@ static const struct hm_col usage_cols[] = {
 	{ "tid", HM_COL_X64, false, "TID of the snapshot" },
 	{ "records", HM_COL_UINT, false, "records with data that it sees" },
 	{ "bytes", HM_COL_UINT, false, "their bytes" },
-	{ "only_records", HM_COL_UINT, false, "records nothing else sees" },
-	{ "only_bytes", HM_COL_UINT, false, "bytes freed if it were dropped" },
+	{ "alone", HM_COL_UINT, false, "records nothing else sees" },
+	{ "freed", HM_COL_UINT, false, "bytes freed if it were dropped" },
 	{ "label", HM_COL_STR, false, "label of the snapshot" },
 };
 
@@ -264,7 +264,7 @@ const struct hm_relation hm_rel_usage = {
 "One row a snapshot record, one for the live view, and one for what no\n"
 "snapshot and not the live view sees: history that pruning removes.\n"
 "\n"
-"only_bytes is what dropping that snapshot and pruning would free. Bytes are\n"
+"freed is what dropping that snapshot and pruning would free. Bytes are\n"
 "charged as the freemap does, 16 at a time and once a reference, so\n"
 "deduplicated data count as often as they are referred to. Snapshots that\n"
 "are only symbolic links (before version 3) are not seen.",
