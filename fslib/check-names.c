@@ -20,6 +20,8 @@ struct ino {
 	uint8_t idx, type, cap;
 	bool known;		/* the data could be read */
 	uint64_t obj, nlinks, size, node, create, ctime;
+	uint64_t links;		/* entries that refer to it */
+	uint64_t end;		/* of its last data */
 };
 
 struct ent {
@@ -55,6 +57,8 @@ struct snap {
 
 struct names {
 	struct vec ino, ent, other, inover, entver, pfs, snap;
+	uint32_t *hash;		/* index in ino plus 1, by PFS and object */
+	size_t slots;		/* a power of 2 */
 	uint8_t seen[65536 / 8];	/* PFS ids met in keys */
 	bool root_pfs;
 };
@@ -373,36 +377,49 @@ chk_names_other(struct hm_check *c, const struct hm_leaf *e, uint64_t node,
 
 /* --------------------------------------------------------------- comparing */
 
-static int
-ino_order(const void *a, const void *b)
+static size_t
+slot_of(const struct names *n, uint32_t pfs, uint64_t obj)
 {
-	const struct ino *x = a, *y = b;
-	int d = cmp64(x->pfs, y->pfs);
+	const struct ino *v = n->ino.v;
+	uint64_t h = (obj ^ (uint64_t)pfs << 48) *
+	    UINT64_C(0x9E3779B97F4A7C15);
+	size_t i = (size_t)(h >> 24) & (n->slots - 1);
 
-	return d ? d : cmp64(x->obj, y->obj);
+	for (; n->hash[i] != 0; i = (i + 1) & (n->slots - 1)) {
+		const struct ino *x = &v[n->hash[i] - 1];
+
+		if (x->obj == obj && x->pfs == pfs)
+			break;
+	}
+	return i;
 }
 
 static int
-ent_order(const void *a, const void *b)
+ino_index(struct hm_check *c)
 {
-	const struct ent *x = a, *y = b;
-	int d = cmp64(x->pfs, y->pfs);
+	struct names *n = c->names;
+	const struct ino *v = n->ino.v;
 
-	if (d == 0)
-		d = cmp64(x->obj, y->obj);
-	if (d == 0)
-		d = cmp64(x->node, y->node);
-	return d ? d : x->idx - y->idx;
+	for (n->slots = 64; n->slots < n->ino.n * 2; n->slots *= 2)
+		;
+	n->hash = hm_calloc(c->fs, n->slots, sizeof(*n->hash));
+	if (n->hash == NULL)
+		return HM_ENOMEM;
+	for (size_t i = 0; i < n->ino.n; i++) {
+		size_t at = slot_of(n, v[i].pfs, v[i].obj);
+
+		if (n->hash[at] == 0)
+			n->hash[at] = (uint32_t)i + 1;
+	}
+	return 0;
 }
 
-static const struct ino *
+static struct ino *
 ino_find(const struct names *n, uint32_t pfs, uint64_t obj)
 {
-	struct ino key = { .pfs = pfs, .obj = obj };
+	uint32_t i = n->hash[slot_of(n, pfs, obj)];
 
-	if (n->ino.n == 0)
-		return NULL;
-	return bsearch(&key, n->ino.v, n->ino.n, sizeof(key), ino_order);
+	return i != 0 ? (struct ino *)n->ino.v + (i - 1) : NULL;
 }
 
 /* The name in the entry, escaped, for a sentence. */
@@ -423,9 +440,9 @@ name_of(struct hm_check *c, const struct ent *e, char *buf, size_t size)
 }
 
 static void
-entry(struct hm_check *c, const struct ent *e, const struct ino *target)
+entry(struct hm_check *c, const struct ent *e, const struct ino *target,
+    const struct ino *dir)
 {
-	const struct ino *dir = ino_find(c->names, e->dir_pfs, e->dir);
 	struct hm_base b;
 	struct say w = at(e->node, e->idx, &b, e->dir_pfs, e->dir, e->create);
 	char name[80];
@@ -467,26 +484,24 @@ static void
 links(struct hm_check *c)
 {
 	struct names *n = c->names;
-	const struct ino *i = n->ino.v;
+	struct ino *i = n->ino.v;
 	const struct ent *e = n->ent.v;
-	size_t a = 0, k = 0;
+	const struct ino *dir = NULL;
 
-	while (a < n->ino.n || k < n->ent.n) {
-		int d = a == n->ino.n ? 1 : k == n->ent.n ? -1 :
-		    cmp64(i[a].pfs, e[k].pfs);
-		uint64_t count = 0;
+	for (size_t k = 0; k < n->ent.n; k++) {
+		struct ino *target = ino_find(n, e[k].pfs, e[k].obj);
 
-		if (d == 0)
-			d = cmp64(i[a].obj, e[k].obj);
-		if (d > 0) {
-			entry(c, &e[k++], NULL);
-			continue;
-		}
-		for (; d == 0 && k < n->ent.n && e[k].pfs == i[a].pfs &&
-		    e[k].obj == i[a].obj; k++, count++)
-			entry(c, &e[k], &i[a]);
-		inode(c, &i[a++], count);
+		/* entries of one directory come together */
+		if (k == 0 || e[k].dir != e[k - 1].dir ||
+		    e[k].dir_pfs != e[k - 1].dir_pfs)
+			dir = ino_find(n, e[k].dir_pfs, e[k].dir);
+		if (target != NULL)
+			target->links++;
+		entry(c, &e[k], target, dir);
 	}
+	for (size_t k = 0; k < n->ino.n; k++)
+		if (ino_find(n, i[k].pfs, i[k].obj) == &i[k])
+			inode(c, &i[k], i[k].links);
 }
 
 static int
@@ -499,31 +514,51 @@ other_order(const void *a, const void *b)
 }
 
 static void
+orphan(struct hm_check *c, const struct other *o)
+{
+	struct hm_base b;
+	struct say w = at(o->node, o->idx, &b, o->pfs, o->obj, o->create);
+
+	chk_say(c, "X2", &w, "live records of object 0x%016" PRIx64
+	    " of PFS %u, which has no live inode", o->obj, o->pfs);
+}
+
+static void
+past_end(struct hm_check *c, const struct ino *i)
+{
+	struct hm_base b;
+	struct say w = at(i->node, i->idx, &b, i->pfs, i->obj, i->create);
+
+	if (i->known && i->type == HM_OBJ_REGFILE && i->end > i->size)
+		chk_say(c, "H15", &w, "data end at %" PRIu64 ", the file at %"
+		    PRIu64, i->end, i->size);
+}
+
+/* Objects that have records: those without an inode come to the front of the
+ * list and are told once each. */
+static void
 orphans(struct hm_check *c)
 {
 	struct names *n = c->names;
 	struct other *o = n->other.v;
+	const struct ino *v = n->ino.v;
+	size_t lost = 0;
 
-	if (n->other.n > 0)
-		qsort(o, n->other.n, sizeof(*o), other_order);
 	for (size_t i = 0; i < n->other.n; i++) {
-		const struct ino *ino;
-		struct hm_base b;
-		struct say w = at(o[i].node, o[i].idx, &b, o[i].pfs, o[i].obj,
-		    o[i].create);
+		struct ino *ino = ino_find(n, o[i].pfs, o[i].obj);
 
-		if (i > 0 && other_order(&o[i - 1], &o[i]) == 0)
-			continue;
-		ino = ino_find(n, o[i].pfs, o[i].obj);
 		if (ino == NULL)
-			chk_say(c, "X2", &w, "live records of object 0x%016"
-			    PRIx64 " of PFS %u, which has no live inode",
-			    o[i].obj, o[i].pfs);
-		else if (ino->known && ino->type == HM_OBJ_REGFILE &&
-		    o[i].end > ino->size)
-			chk_say(c, "H15", &w, "data end at %" PRIu64
-			    ", the file at %" PRIu64, o[i].end, ino->size);
+			o[lost++] = o[i];
+		else if (o[i].end > ino->end)
+			ino->end = o[i].end;
 	}
+	if (lost > 0)
+		qsort(o, lost, sizeof(*o), other_order);
+	for (size_t i = 0; i < lost; i++)
+		if (i == 0 || other_order(&o[i - 1], &o[i]) != 0)
+			orphan(c, &o[i]);
+	for (size_t i = 0; i < n->ino.n; i++)
+		past_end(c, &v[i]);
 }
 
 /* --------------------------------------------------------- snapshot views */
@@ -630,7 +665,6 @@ pfss(struct hm_check *c)
 int
 chk_names(struct hm_check *c)
 {
-	struct names *n = c->names;
 	struct say w = { .addr = hm_addr(HM_ZONE_RAW_VOLUME, 0, 224),
 	    .idx = -1 };
 	const struct hm_volume *root = hm_root(c->fs);
@@ -641,12 +675,8 @@ chk_names(struct hm_check *c)
 			chk_say(c, "W3", &w, "vol0_stat_inodes is %" PRId64
 			    ", the tree has %" PRIu64 " live inodes",
 			    root->vol0_stat_inodes, c->live_inodes);
-		if (n->ino.n > 0)
-			qsort(n->ino.v, n->ino.n, sizeof(struct ino),
-			    ino_order);
-		if (n->ent.n > 0)
-			qsort(n->ent.v, n->ent.n, sizeof(struct ent),
-			    ent_order);
+		if (ino_index(c) < 0)
+			return HM_ENOMEM;
 		links(c);
 		orphans(c);
 		if (c->lost == 0)
@@ -666,6 +696,7 @@ chk_names_free(struct hm_check *c)
 
 	if (n == NULL)
 		return;
+	free(n->hash);
 	free(n->ino.v);
 	free(n->ent.v);
 	free(n->other.v);

@@ -42,9 +42,14 @@ struct item {
 	} u;
 };
 
+struct place {			/* for sorting */
+	uint64_t phys;
+	uint32_t i;
+};
+
 struct batch {
 	struct item *v;
-	uint32_t *order;
+	struct place *order;
 	unsigned n;
 	uint8_t *buf;		/* PIECE + longest record */
 };
@@ -58,13 +63,25 @@ struct recs {
 /* -------------------------------------------------- reading, in a thread */
 
 static int
-by_place(const void *a, const void *b, void *ctx)
+by_place(const void *a, const void *b)
 {
-	const struct item *v = ctx;
-	uint64_t x = v[*(const uint32_t *)a].phys;
-	uint64_t y = v[*(const uint32_t *)b].phys;
+	const struct place *x = a, *y = b;
 
-	return x < y ? -1 : x > y;
+	return x->phys < y->phys ? -1 : x->phys > y->phys;
+}
+
+static void
+sort_batch(struct batch *b)
+{
+	bool sorted = true;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		b->order[i] = (struct place){ b->v[i].phys, i };
+		if (i > 0 && b->order[i].phys < b->order[i - 1].phys)
+			sorted = false;
+	}
+	if (!sorted)
+		qsort(b->order, b->n, sizeof(*b->order), by_place);
 }
 
 static bool
@@ -161,12 +178,12 @@ examine_alone(struct hm_fs *fs, struct item *it, uint8_t *buf)
 static unsigned
 run(const struct batch *b, unsigned i, uint64_t *end)
 {
-	const struct item *first = &b->v[b->order[i]];
+	const struct item *first = &b->v[b->order[i].i];
 	unsigned k = i + 1;
 
 	*end = first->phys + (uint64_t)first->elm.data_len;
 	for (; k < b->n; k++) {
-		const struct item *it = &b->v[b->order[k]];
+		const struct item *it = &b->v[b->order[k].i];
 		uint64_t e = it->phys + (uint64_t)it->elm.data_len;
 
 		if (it->phys > *end + RECORD_GAP ||
@@ -184,17 +201,15 @@ batch_job(struct hm_fs *fs, void *arg)
 {
 	struct batch *b = arg;
 
-	for (unsigned i = 0; i < b->n; i++)
-		b->order[i] = i;
-	qsort_r(b->order, b->n, sizeof(*b->order), by_place, b->v);
+	sort_batch(b);
 	for (unsigned i = 0; i < b->n;) {
-		uint64_t beg = b->v[b->order[i]].phys, end;
+		uint64_t beg = b->order[i].phys, end;
 		unsigned n = run(b, i, &end);
 		bool ok = hm_read(fs, hm_rezone(beg, HM_ZONE_RAW_BUFFER),
 		    b->buf, end - beg) == 0;
 
 		for (unsigned k = i; k < i + n; k++) {
-			struct item *it = &b->v[b->order[k]];
+			struct item *it = &b->v[b->order[k].i];
 
 			if (ok)
 				examine(fs, it, b->buf + (it->phys - beg));
@@ -275,7 +290,8 @@ recs_open(struct hm_check *c)
 		return HM_ENOMEM;
 	for (unsigned i = 0; i <= BATCHES; i++) {
 		r->b[i].v = hm_calloc(c->fs, BATCH, sizeof(struct item));
-		r->b[i].order = hm_calloc(c->fs, BATCH, sizeof(uint32_t));
+		r->b[i].order = hm_calloc(c->fs, BATCH,
+		    sizeof(struct place));
 		r->b[i].buf = hm_calloc(c->fs, 1, PIECE + HM_XBUFSIZE);
 		if (r->b[i].v == NULL || r->b[i].order == NULL ||
 		    r->b[i].buf == NULL)
