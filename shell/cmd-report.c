@@ -400,6 +400,12 @@ report_bundle(struct session *s, struct sink *sink, const char *dir,
 	unsigned n = 2;
 	int rc = make_dir(s, dir);
 
+	/* first, so that a bundle that was cut off can be written again */
+	out_memory(&o);
+	command_file(&o, obfuscated);
+	if (rc == 0)
+		rc = write_in(s, dir, "report.anvil", &o);
+	out_free(&o);
 	if (rc == 0)
 		rc = write_text(s, dir);
 	for (unsigned i = 0; i < PARTS && rc == 0; i++) {
@@ -414,12 +420,6 @@ report_bundle(struct session *s, struct sink *sink, const char *dir,
 		}
 		out_free(&o);
 	}
-	if (rc != 0)
-		return -1;
-	out_memory(&o);
-	command_file(&o, obfuscated);
-	rc = write_in(s, dir, "report.anvil", &o);
-	out_free(&o);
 	if (rc == 0)
 		sink_line(sink, "%s: %u files; report.txt is for the mail, "
 		    "verify %s compares", dir, n, dir);
