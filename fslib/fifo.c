@@ -114,6 +114,9 @@ fill_by_sector(struct hm_fifo *f)
 		if (hm_read(f->fs, HM_FIFO_BASE + f->at + i, f->win + i,
 		    HM_SECTOR) == 0)
 			continue;
+		hm_find(f->fs, "W22", HM_FIFO_BASE + f->at + i, 0, -1,
+		    "part of the log cannot be read: %s",
+		    hm_error(f->fs)->text);
 		memset(f->win + i, 0, HM_SECTOR);
 		f->bad[n / 8] |= (uint8_t)(1u << n % 8);
 	}

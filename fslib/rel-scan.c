@@ -90,7 +90,9 @@ scan_open(struct hm_fs *fs, const struct hm_filter *f, unsigned nf,
 	c->all = arg != NULL;
 	c->live = hm_set_new();
 	c->fm = hm_freemap_open(fs);
-	if (c->live == NULL || c->fm == NULL)
+	if (c->live == NULL)
+		rc = hm_fail(fs, HM_ENOMEM, 0, "out of memory");
+	else if (c->fm == NULL)
 		rc = hm_error(fs)->code;
 	else
 		rc = find_live(c);

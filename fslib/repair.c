@@ -389,7 +389,7 @@ move_record(struct hm_fs *fs, const struct ref *r, uint8_t *buf)
 {
 	struct hm_node n;
 	struct hm_leaf *e;
-	uint64_t to;
+	uint64_t to = 0;
 	int rc = hm_node_read(fs, r->node, &n);
 
 	if (rc != 0)
