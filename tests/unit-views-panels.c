@@ -93,7 +93,9 @@ press(struct desk *d, const char *keys)
 	snprintf(copy, sizeof(copy), "%s", keys);
 	for (char *k = strtok_r(copy, " \t\n", &save); k != NULL;
 	    k = strtok_r(NULL, " \t\n", &save)) {
-		if (k[0] == '=' && k[1] != '\0') {
+		if (strcmp(k, "...") == 0) {
+			rest(d);
+		} else if (k[0] == '=' && k[1] != '\0') {
 			for (char *p = k + 1; *p != '\0'; p++)
 				panels_key(d->pn, *p == '_' ? ' ' : *p);
 		} else {

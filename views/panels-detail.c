@@ -366,7 +366,7 @@ detail_row(struct pane *p, int64_t i, struct pen *pen)
 	pen_put(pen, ROLE_NAME, name);
 	pen_column(pen, p->w >= 60 ? 26 : 16);
 	put_value(p, pen, pt, l);
-	if (p->w >= 90 && l->f->doc != NULL) {
+	if (p->w >= 90 && l->f->doc != NULL && l->item == 0) {
 		pen_column(pen, 64);
 		pen_put(pen, ROLE_DIM, l->f->doc);
 	}

@@ -356,7 +356,9 @@ good_enough(char *err, size_t size)
 		    "work with xterm, tmux or vt100", term);
 		return false;
 	}
-	if (!can("cup") || !can("clear")) {
+	why = can("cup") && can("clear");
+	del_curterm(cur_term);		/* newterm makes its own */
+	if (!why) {
 		snprintf(err, size, "terminal '%.40s' cannot move its cursor; "
 		    "panels work with xterm, tmux or vt100", term);
 		return false;
