@@ -397,6 +397,32 @@ diff_record(struct diagram *d, struct dg_node *n, const struct hm_diff_item *i)
 	dg_row_mark(r, diff_mark(i->kind), NULL);
 }
 
+/* What changed in words, a row for each field. */
+static void
+diff_rows(struct diagram *d, struct dg_node *n, const struct hm_diff_item *i)
+{
+	const char *text = i->text != NULL ? i->text : "";
+	char name[24];
+
+	snprintf(name, sizeof(name), "%016" PRIx64, i->addr);
+	do {
+		const char *end = strstr(text, ", ");
+		size_t len = end != NULL ? (size_t)(end - text) : strlen(text);
+
+		if (n == NULL || n->nrow > 2 * ITEMS)
+			return;
+		if (n->nrow == 2 * ITEMS) {
+			dg_row(d, n, NULL, NULL, "... more");
+			return;
+		}
+		dg_row_mark(dg_row(d, n, NULL, name, "%.*s",
+		    len < 100 ? (int)len : 100, text), diff_mark(i->kind),
+		    NULL);
+		name[0] = '\0';
+		text = end != NULL ? end + 2 : "";
+	} while (*text != '\0');
+}
+
 static void
 diff_other(struct diagram *d, const struct hm_diff_item *i)
 {
@@ -409,11 +435,7 @@ diff_other(struct diagram *d, const struct hm_diff_item *i)
 		n = diagram_node(d, header ? DG_VOLUME : DG_SPACE, 0,
 		    header ? "header" : "freemap", "%s",
 		    header ? "volume header" : "freemap");
-	if (n != NULL && n->nrow < 2 * ITEMS)
-		dg_row_mark(dg_row(d, n, NULL, "", "%016" PRIx64 " %s", i->addr,
-		    i->text != NULL ? i->text : ""), diff_mark(i->kind), NULL);
-	else if (n != NULL && n->nrow == 2 * ITEMS)
-		dg_row(d, n, NULL, NULL, "... more");
+	diff_rows(d, n, i);
 }
 
 static void
