@@ -4,7 +4,7 @@
  *
  * What is live is compared: of a slave PFS what its sync_end_tid shows.
  * Memory: some 70 bytes for each live inode and each live entry; if there are
- * snapshot records, 40 more for each version.  The comparison is two sorts and a merge.
+ * snapshot records, 40 more for each version.
  *
  * A finding has the address of the element.
  */
@@ -57,6 +57,7 @@ struct snap {
 
 struct names {
 	struct vec ino, ent, other, inover, entver, pfs, snap;
+	uint32_t by_pfs[65536];		/* index in pfs plus 1 */
 	uint32_t *hash;		/* index in ino plus 1, by PFS and object */
 	size_t slots;		/* a power of 2 */
 	uint8_t seen[65536 / 8];	/* PFS ids met in keys */
@@ -87,12 +88,9 @@ cmp64(uint64_t a, uint64_t b)
 static struct pfsinfo *
 pfs_of(const struct names *n, uint32_t pfs)
 {
-	struct pfsinfo *v = n->pfs.v;
+	uint32_t i = n->by_pfs[pfs & 0xFFFF];
 
-	for (size_t i = 0; i < n->pfs.n; i++)
-		if (v[i].pfs == pfs)
-			return &v[i];
-	return NULL;
+	return i != 0 ? (struct pfsinfo *)n->pfs.v + (i - 1) : NULL;
 }
 
 static int
@@ -122,6 +120,7 @@ pfs_record(struct hm_check *c, const struct hm_leaf *e, uint64_t node, int idx)
 		i->slave = (p.mirror_flags & HM_PFS_SLAVE) != 0;
 		i->deleted = (p.mirror_flags & HM_PFS_DELETED) != 0;
 		i->asof = i->slave ? p.sync_end_tid : HM_MAXTID;
+		c->names->by_pfs[i->pfs] = (uint32_t)c->names->pfs.n;
 	}
 	free(buf);
 	return rc;

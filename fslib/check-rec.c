@@ -174,6 +174,16 @@ examine_alone(struct hm_fs *fs, struct item *it, uint8_t *buf)
 	}
 }
 
+/* The same bytes with the same expectation, as deduplication makes them. */
+static bool
+again(const struct item *a, const struct item *b)
+{
+	return a->read && a->phys == b->phys &&
+	    a->elm.data_len == b->elm.data_len &&
+	    a->elm.data_crc == b->elm.data_crc &&
+	    a->elm.rec_type == HM_REC_DATA && b->elm.rec_type == HM_REC_DATA;
+}
+
 /* How many of the sorted items from i on are read in one piece. */
 static unsigned
 run(const struct batch *b, unsigned i, uint64_t *end)
@@ -211,7 +221,11 @@ batch_job(struct hm_fs *fs, void *arg)
 		for (unsigned k = i; k < i + n; k++) {
 			struct item *it = &b->v[b->order[k].i];
 
-			if (ok)
+			if (k > i && again(&b->v[b->order[k - 1].i], it)) {
+				it->verdict = b->v[b->order[k - 1].i].verdict;
+				it->looks = b->v[b->order[k - 1].i].looks;
+				it->read = true;
+			} else if (ok)
 				examine(fs, it, b->buf + (it->phys - beg));
 			else
 				examine_alone(fs, it, b->buf);

@@ -103,7 +103,7 @@ struct range {
 };
 
 /* Would undoing it change anything in use?  A node made in the same cycle may
- * be logged too: its place was free before, and what lies there means nothing. */
+ * be logged too: its place was free before; what lies there means nothing. */
 static bool
 changes(struct hm_check *c, const struct hm_fifo_rec *r)
 {

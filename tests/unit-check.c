@@ -120,6 +120,32 @@ clean_images_have_no_error_and_no_warning(void **state)
 	clean("vols3-v7", 3);
 }
 
+/* The drive may lose what it was not told to keep: recovery brings back a state
+ * that is consistent, for every crash there is an image of. */
+static void
+recovered_crashes_have_no_error_and_no_warning(void **state)
+{
+	static const char *const names[] = { "crash-v1-b", "crash-v4-a",
+	    "crash-v7-c", "crash-v7-d" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct hm_fs *fs = open_set(names[i], 1);
+		struct hm_recover_opts opts = { .redo = i > 1 };
+		struct hm_recovery r;
+		struct seen s;
+
+		assert_int_equal(hm_recover(fs, &opts, &r), 0);
+		hm_recovery_free(&r);
+		drop_notes(fs);
+		run(fs, HM_PART_ALL, &s);
+		assert_int_equal(s.rc, 0);
+		assert_int_equal(s.e + s.w, 0);
+		hm_findings_free(s.l);
+		hm_close(fs);
+	}
+}
+
 /* August 2008: every record and node of violations.tsv, and nothing else. */
 static void
 the_layer_2_hunt_finds_the_922_of_july_19(void **state)
@@ -538,6 +564,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clean_images_have_no_error_and_no_warning),
+		cmocka_unit_test(
+		    recovered_crashes_have_no_error_and_no_warning),
 		cmocka_unit_test(the_layer_2_hunt_finds_the_922_of_july_19),
 		cmocka_unit_test(
 		    each_damage_gives_its_id_at_its_address_and_nothing_else),
