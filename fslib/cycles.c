@@ -272,8 +272,11 @@ count_node(struct hm_fs *fs, uint64_t addr, struct counts *n,
 	if (add(fs, n->nodes, addr, &c->nodes) != 0)
 		return fs->err.code;
 	if (hm_time_read(fs, c->older, addr, &old, sizeof(old)) != 0 ||
-	    hm_time_read(fs, c->newer, addr, &new, sizeof(new)) != 0)
+	    hm_time_read(fs, c->newer, addr, &new, sizeof(new)) != 0) {
+		hm_find(fs, "W22", addr, addr, -1, "what a cycle did to this "
+		    "node is not known: %s", hm_error(fs)->text);
 		return 0;
+	}
 	tids_of(&old, &c->tid_before);
 	tids_of(&new, &c->tid_after);
 	if (inodes_of(fs, &new, &old, n, c) != 0)

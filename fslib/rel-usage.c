@@ -141,6 +141,8 @@ charge(struct hm_rel_cursor *c, const struct hm_leaf *e)
 
 	if (lo >= hi) {
 		v = find_view(c, pfs, 0);
+		if (v == NULL)	/* its node could not be read the first time */
+			return 0;
 		v->records++;
 		v->bytes += (uint64_t)bytes;
 		lo = (size_t)(v - c->v);
