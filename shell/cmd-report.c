@@ -512,7 +512,7 @@ const struct command cmd_report = {
 	"directory key, and the texts of links, labels and configuration.\n"
 	"Parts of names of up to four letters stay where a longer part of the\n"
 	"same name is replaced: the keys in the tree give them away anyway.",
-	.example = "report image",
+	.example = "report -d bundle",
 	.flags = CMD_PROGRESS,
 	.run = run_report,
 };
@@ -647,7 +647,7 @@ const struct command cmd_verify = {
 	.help =
 	"Runs every line of DIR/report.anvil that writes a file, and says\n"
 	"which results are not those of the bundle. Fails if one is not.",
-	.example = "report -d bundle",
+	.example = "verify bundle",
 	.flags = CMD_PROGRESS,
 	.run = run_verify,
 };
