@@ -351,6 +351,17 @@ session_panels_free(struct session *s)
 	s->panels = NULL;
 }
 
+void
+session_panels_listen(struct session *s, bool on)
+{
+	struct panels_of *o = of_session(s);
+
+	if (o != NULL && on && o->saved < 0)
+		catch(o);
+	else if (o != NULL && !on)
+		release(o);
+}
+
 bool
 session_theme(struct session *s, const char *name)
 {

@@ -151,6 +151,8 @@ int prompt_run(struct session *);
 struct panels;
 struct panels *session_panels(struct session *);
 void session_panels_free(struct session *);
+/* Catch what goes to stderr for the panels' log, or stop to. */
+void session_panels_listen(struct session *, bool on);
 bool session_theme(struct session *, const char *name);
 /* $XDG_STATE_HOME/anvil/history, its directory made; malloc'd or NULL. */
 char *prompt_history_file(void);

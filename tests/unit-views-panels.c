@@ -61,6 +61,7 @@ sit_down(const char *image, int w, int h)
 	d.screen = screen_memory(w, h, true);
 	assert_non_null(d.pn);
 	assert_non_null(d.screen);
+	session_panels_listen(d.s, true);
 	panels_open(d.pn, d.screen);
 	panels_draw(d.pn);
 	return d;
@@ -80,6 +81,7 @@ get_up(struct desk *d)
 	struct hm_fs *fs = d->s->fs;
 
 	panels_close(d->pn);
+	session_panels_listen(d->s, false);
 	screen_close(d->screen);
 	session_free(d->s);
 	hm_close(fs);
@@ -356,7 +358,6 @@ static void
 a_storm_of_keys_breaks_nothing(void **state)
 {
 	(void)state;
-	(void)!freopen("/dev/null", "w", stderr);
 	for (unsigned seed = 1; seed <= 5; seed++)
 		storm("july19-v1", seed);
 	for (unsigned seed = 6; seed <= 8; seed++)
@@ -398,6 +399,32 @@ by_size(const void *a, const void *b)
 	const double *x = a, *y = b;
 
 	return (*x > *y) - (*x < *y);
+}
+
+/* Work in the background is done in slices that a key does not feel. */
+static void
+a_slice_of_work_is_short(void **state)
+{
+	const char *image = getenv("ANVIL_BENCH_IMAGE");
+	struct desk d = sit_down(image != NULL ? image : "july19-v1", 160, 50);
+	double longest = 0, begin = seconds();
+	unsigned n = 0, slow = 0;
+	bool more = true;
+
+	(void)state;
+	for (; more; n++) {
+		double b = seconds(), took;
+
+		more = panels_work(d.pn, 4);
+		took = seconds() - b;
+		longest = took > longest ? took : longest;
+		slow += took > 0.1;
+	}
+	print_message("%u slices in %.1f s, the longest %.1f ms\n", n,
+	    seconds() - begin, longest * 1e3);
+	if (image == NULL)
+		assert_true(slow <= n / 20 + 2);
+	get_up(&d);
 }
 
 /* ANVIL_BENCH_IMAGE names another image. */
@@ -464,6 +491,7 @@ main(void)
 		cmocka_unit_test(any_size_is_survived),
 		cmocka_unit_test(memory_does_not_grow_with_scrolling),
 		cmocka_unit_test(a_key_press_repaints_within_16_ms),
+		cmocka_unit_test(a_slice_of_work_is_short),
 		cmocka_unit_test(opened_again_the_panels_are_as_they_were),
 		cmocka_unit_test(a_storm_of_keys_breaks_nothing),
 	};

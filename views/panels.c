@@ -26,7 +26,8 @@ enum {
 	WIDE_W = 116, WIDE_H = 36, /* the richer layout */
 	FEW = 4,		/* lines that need no page */
 	FIND_SECONDS = 2,
-	SLICE = 8,		/* milliseconds of background work */
+	SLICE = 4,		/* milliseconds of background work, and how */
+	PAUSE = 120,		/* long after a key it rests */
 };
 
 static const struct {
@@ -1506,7 +1507,7 @@ int
 panels_run(struct panels *pn, struct screen *s)
 {
 	double drawn = 0;
-	bool more = true, fresh = false;
+	bool more = true, fresh = false, typed = false;
 
 	panels_open(pn, s);
 	while (!pn->leave) {
@@ -1517,8 +1518,10 @@ panels_run(struct panels *pn, struct screen *s)
 			drawn = pn_now();
 			fresh = true;
 		}
-		key = screen_key(s, more ? 0 : -1);
+		/* Who is typing does not wait for the background. */
+		key = screen_key(s, !more ? -1 : typed ? PAUSE : 0);
 		if (key == KEY_NOTHING) {
+			typed = false;
 			more = panels_work(pn, SLICE);
 			if (!more)
 				fresh = false;
@@ -1527,7 +1530,7 @@ panels_run(struct panels *pn, struct screen *s)
 			continue;
 		}
 		panels_key(pn, key);
-		more = true;
+		more = typed = true;
 		fresh = false;
 	}
 	panels_close(pn);
