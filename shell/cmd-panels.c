@@ -295,7 +295,7 @@ of_remember(void *ctx, const char *line)
 	free(file);
 }
 
-/* ---------------------------------------------------------------- their life */
+/* --------------------------------------------------------------- their life */
 
 static struct panels_of *
 of_session(struct session *s)
@@ -410,7 +410,7 @@ open_panels(struct session *s, struct panels_of *o)
 	return 0;
 }
 
-/* ------------------------------------------------------------------ commands */
+/* ----------------------------------------------------------------- commands */
 
 static int
 list_keys(struct panels *pn, struct sink *sink)
@@ -454,7 +454,7 @@ const struct command cmd_panels = {
 		{ .letter = 0 },
 	},
 	.help = "Panels show what commands print, keys are command lines: ? lists\n"
-	    "the keys, : begins a command line, Q comes back to the prompt. The\n"
+	    "the keys, : begins a command line, Q leaves. The\n"
 	    "tree, the fields and the bytes of what is under the cursor, the\n"
 	    "freemap, the flush cycles, files and findings each have a panel.\n"
 	    "See panel and bind; set theme auto, dark, light, mono or safe (for\n"

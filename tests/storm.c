@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
+#include <utmp.h>
 #include <unistd.h>
 
 #include "../shell/shell.h"

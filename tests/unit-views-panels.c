@@ -108,7 +108,7 @@ press(struct desk *d, const char *keys)
 	}
 }
 
-/* ------------------------------------------------------------ golden screens */
+/* ----------------------------------------------------------- golden screens */
 
 static char *
 slurp(const char *path)
@@ -177,7 +177,7 @@ screens_are_as_they_were(void **state)
 	assert_int_equal(wrong, 0);
 }
 
-/* ------------------------------------------------------------------ the cells */
+/* ---------------------------------------------------------------- the cells */
 
 static void
 no_text_reaches_the_terminal_as_a_control(void **state)
@@ -227,7 +227,7 @@ every_key_name_is_read_back(void **state)
 	assert_int_equal(key_named("F13"), -1);
 }
 
-/* -------------------------------------------------------------------- panels */
+/* ------------------------------------------------------------------- panels */
 
 static void
 same_screen(const char *a, const char *b)

@@ -239,8 +239,8 @@ plain_row(struct pane *p, int64_t i, struct pen *pen)
 		return;
 	if (i == 0) {
 		hm_looks_like(fs, addr, text, sizeof(text));
-		pen_printf(pen, ROLE_TEXT, "%" PRIu64 " bytes, which look like ",
-		    p->pn->at.len);
+		pen_printf(pen, ROLE_TEXT, "%" PRIu64 " bytes, which look "
+		    "like ", p->pn->at.len);
 		pen_put(pen, ROLE_KEY, text);
 	} else if (i == 1 && hm_translate(fs, addr, 1, &ph) == HM_LOOKUP_OK) {
 		pen_printf(pen, ROLE_TEXT, "volume %u, byte %" PRIu64

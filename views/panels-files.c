@@ -95,7 +95,7 @@ files_work(struct pane *p, int ms)
 	return false;
 }
 
-/* ------------------------------------------------------------------- entries */
+/* ------------------------------------------------------------------ entries */
 
 struct name {
 	struct hm_leaf elm;
@@ -202,7 +202,7 @@ files_title(struct pane *p, struct pen *pen)
 		pen_printf(pen, ROLE_WARN, " as of %016" PRIx64, f->dir.asof);
 }
 
-/* -------------------------------------------------------------------- moving */
+/* ------------------------------------------------------------------- moving */
 
 static bool
 files_open(struct pane *p, const char *arg)

@@ -68,7 +68,7 @@ struct pane {
 	int x, y, w, h;		/* of the contents, without the title */
 	int64_t cur, top;
 	int column;		/* scrolled to the right */
-	bool awake;		/* its data is there: while the panels are open */
+	bool awake;		/* has its data: while the panels are open */
 };
 
 /* A box is a pane, or two boxes beside or above each other. */
@@ -114,7 +114,7 @@ struct panels {
 	int layout_w, layout_h;	/* size the default was made for */
 
 	struct hm_place at;	/* the session's place as the panes know it */
-	uint64_t taken, before;	/* positions in time: now, and before the move */
+	uint64_t taken, before;	/* position in time: now, before the move */
 	bool time_moved;	/* before is to be compared with */
 	size_t staged;
 	uint64_t root_node;

@@ -24,7 +24,7 @@ struct map {
 	struct entry *v;
 	size_t n;
 	size_t cur;		/* entry under the cursor */
-	unsigned per;		/* big-blocks a cell; 0: not chosen yet */
+	unsigned per;		/* big-blocks a cell; 0: so that all are seen */
 	unsigned nvols;
 	char why[120];
 	const struct hm_findings *marked;
@@ -134,7 +134,7 @@ mark_findings(struct pane *p)
 	}
 }
 
-/* ------------------------------------------------------------ rows and cells */
+/* ----------------------------------------------------------- rows and cells */
 
 static unsigned
 cells(const struct pane *p)
@@ -147,15 +147,16 @@ static unsigned
 per_cell(struct pane *p)
 {
 	struct map *m = p->data;
+	unsigned per = 1;
 	size_t room;
 
 	if (m->per != 0)
 		return m->per;
 	room = cells(p) * (size_t)(p->h > (int)m->nvols ?
 	    p->h - (int)m->nvols : 1);
-	for (m->per = 1; m->per < 4096 && m->n / m->per > room;)
-		m->per *= 2;
-	return m->per;
+	while (per < 4096 && m->n / per > room)
+		per *= 2;
+	return per;
 }
 
 /* Entries of the volume that begins at entry i. */

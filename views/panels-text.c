@@ -41,7 +41,9 @@ take(struct text *t, char *buf)
 	drop(t);
 	t->buf = buf;
 	t->line = malloc(size * sizeof(*t->line));
-	for (char *p = buf; t->line != NULL && *p != '\0'; n++) {
+	if (t->line == NULL)
+		return false;
+	for (char *p = buf; *p != '\0'; n++) {
 		char *end = strchr(p, '\n');
 
 		if (n + 2 > size) {
@@ -60,7 +62,7 @@ take(struct text *t, char *buf)
 		p = end;
 	}
 	t->n = n;
-	return t->line != NULL;
+	return true;
 }
 
 static int

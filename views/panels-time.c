@@ -28,7 +28,7 @@ timeline_told(struct pane *p, unsigned what)
 	struct timeline *t = p->data;
 	struct hm_fs *fs = pn_fs(p->pn);
 
-	/* The log is the same whatever the position, but edits may change it. */
+	/* The log is the same at all positions, but edits may change it. */
 	if ((what & TOLD_BYTES) && hm_staged(fs) > 0) {
 		hm_targets_close(t->targets);
 		t->targets = NULL;

@@ -512,7 +512,8 @@ tree_row(struct pane *p, int64_t row, struct pen *pen)
 		struct twig *w = s.stray ? t->stray : t->root;
 
 		n = node_at(p, w->off);
-		pen_put(pen, ROLE_TEXT, s.stray || !t->folded ? "▾ " : "▸ ");
+		pen_put(pen, ROLE_TEXT, s.stray || !t->folded ? "▾ " :
+		    "▸ ");
 		if (s.stray)
 			pen_put(pen, ROLE_WARN, "no element leads here: ");
 		else

@@ -150,7 +150,7 @@ pen_bytes(struct pen *pen, enum role role, const void *p, size_t len,
 		pen_put(pen, ROLE_DIM, "…");
 }
 
-/* --------------------------------------------------------------- log, message */
+/* ------------------------------------------------------------- log, message */
 
 void
 pn_log(struct panels *pn, enum mark mark, const char *text)
@@ -318,8 +318,8 @@ look_around(struct panels *pn, bool ran)
 		what |= TOLD_PLACE;
 	}
 	pn->sh.status(pn->sh.ctx, &st);
-	if ((st.when[0] != '\0' || pn->taken != 0) && hm_time_get(fs, &t) == 0 &&
-	    t.taken != pn->taken) {
+	if ((st.when[0] != '\0' || pn->taken != 0) &&
+	    hm_time_get(fs, &t) == 0 && t.taken != pn->taken) {
 		pn->before = pn->taken;
 		pn->taken = t.taken;
 		pn->time_moved = true;
@@ -346,7 +346,7 @@ look_around(struct panels *pn, bool ran)
 		pn->leave = true;
 }
 
-/* -------------------------------------------------------------- running lines */
+/* ------------------------------------------------------------ running lines */
 
 int
 pn_run_to(struct panels *pn, const char *line, struct sink *sink)
@@ -1347,7 +1347,7 @@ panels_draw(struct panels *pn)
 	screen_show(s);
 }
 
-/* --------------------------------------------------------------------- mouse */
+/* -------------------------------------------------------------------- mouse */
 
 static struct pane *
 pane_under(struct panels *pn, int x, int y)
@@ -1390,7 +1390,7 @@ pointed(struct panels *pn)
 		pn_run(pn, "panel follow");
 }
 
-/* ---------------------------------------------------------------------- loop */
+/* --------------------------------------------------------------------- loop */
 
 static void
 letter(struct panels *pn, int key)
@@ -1537,7 +1537,7 @@ panels_run(struct panels *pn, struct screen *s)
 	return 0;
 }
 
-/* ------------------------------------------------------------------ beginning */
+/* ---------------------------------------------------------------- beginning */
 
 bool
 panels_theme(struct panels *pn, const char *name)

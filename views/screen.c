@@ -242,7 +242,7 @@ screen_cursor(struct screen *s, int y, int x)
 	s->cx = x < s->w ? x : s->w - 1;
 }
 
-/* ------------------------------------------------------ the terminal's rescue */
+/* ---------------------------------------------------- the terminal's rescue */
 
 enum { RESCUE = 512 };
 static const int fatal[] = {
@@ -352,8 +352,8 @@ good_enough(char *err, size_t size)
 		return false;
 	}
 	if (setupterm(NULL, STDOUT_FILENO, &why) == ERR) {
-		snprintf(err, size, "terminal '%.40s' is not known here; panels "
-		    "work with xterm, tmux or vt100", term);
+		snprintf(err, size, "terminal '%.40s' is not known here; "
+		    "panels work with xterm, tmux or vt100", term);
 		return false;
 	}
 	why = can("cup") && can("clear");
@@ -514,6 +514,13 @@ screen_mouse(struct screen *s, bool on)
 	    NULL);
 }
 
+static short
+pair_of(const struct screen *s, const struct cell *c)
+{
+	return has_colors() && s->theme != THEME_MONO ?
+	    (short)(c->role + 1) : 0;
+}
+
 static attr_t
 attr_of(const struct screen *s, const struct cell *c)
 {
@@ -539,8 +546,8 @@ screen_show(struct screen *s)
 
 			if (c->ch == 0)
 				continue;
-			setcchar(&cc, text, attr_of(s, c), (short)(has_colors() &&
-			    s->theme != THEME_MONO ? c->role + 1 : 0), NULL);
+			setcchar(&cc, text, attr_of(s, c), pair_of(s, c),
+			    NULL);
 			mvadd_wch(y, x, &cc);
 		}
 	}
