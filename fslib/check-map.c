@@ -82,6 +82,20 @@ header_count(struct hm_check *c)
 		    root->vol_version);
 }
 
+/* A damaged version makes every CRC of version 7 look wrong: say so once. */
+static void
+header_version(struct hm_check *c)
+{
+	struct say s = at(hm_addr(HM_ZONE_RAW_VOLUME, 0, 152));
+	struct hm_node n;
+
+	if (hm_version(c->fs) < 7 && hm_node_read(c->fs,
+	    hm_root(c->fs)->vol0_btree_root, &n) == 0 && n.crc != 0 &&
+	    n.crc == hm_node_crc(HM_CRC32C, &n))
+		chk_say(c, "E32", &s, "vol_version is %u, but the root node has "
+		    "the CRC of version 7", hm_root(c->fs)->vol_version);
+}
+
 static void
 header_blockmap(struct hm_check *c)
 {
@@ -124,6 +138,7 @@ chk_volumes(struct hm_check *c)
 		header_space(c, v, &h);
 	}
 	header_count(c);
+	header_version(c);
 	header_blockmap(c);
 	return 1;
 }
@@ -167,6 +182,7 @@ struct tables {
 	unsigned n;
 	uint64_t free, owned;	/* counted: zone 0, and zones but 3, 4, 15 */
 	struct vec seen;	/* all tables */
+	unsigned unused;	/* wrong layer-1 entries of no volume's space */
 	unsigned tail;		/* wrong entries behind the volume, this table */
 };
 
@@ -369,6 +385,9 @@ layer1_entry(struct hm_check *c, struct tables *t, uint64_t where, unsigned i,
 	struct hm_phys ph;
 	int rc;
 
+	/* Of space no volume has, some say it for all. */
+	if (!must_exist(c, i) && t->unused++ >= TAIL_SAID)
+		return 0;
 	if (hm_layer1_verdict(c->fs, e, NULL) == HM_CRC_BAD)
 		chk_say(c, "E11", &s, "layer-1 entry %u: CRC is 0x%08x", i,
 		    e->layer1_crc);
