@@ -296,6 +296,45 @@ show_fields(struct sink *sink, const struct hm_type *t, const uint8_t *old,
 	return n;
 }
 
+static int
+same_key(const struct hm_node *n, const union hm_elm *e)
+{
+	for (int i = 0; i < hm_node_count(n); i++)
+		if (hm_key_cmp(&n->elms[i].base, &e->base) == 0)
+			return i;
+	return -1;
+}
+
+/* Elements come and go and move: they are compared by key. */
+static void
+show_node(struct sink *sink, const struct hm_node *old,
+    const struct hm_node *new)
+{
+	const struct hm_type *t = hm_type_named("node");
+	struct hm_type head = *t;
+	char name[40], key[80];
+
+	head.nfields--;		/* elms is the last field */
+	show_fields(sink, &head, (const void *)old, (const void *)new, "");
+	for (int i = 0; i < hm_node_count(old); i++)
+		if (same_key(new, &old->elms[i]) < 0)
+			sink_text(sink, "removed", MARK_REMOVED, "elms[%d] %s",
+			    i, key_text(&old->elms[i].base, key));
+	for (int i = 0; i < hm_node_count(new); i++) {
+		const union hm_elm *e = &new->elms[i];
+		int was = same_key(old, e);
+
+		if (was < 0) {
+			sink_text(sink, "added", MARK_ADDED, "elms[%d] %s", i,
+			    key_text(&e->base, key));
+			continue;
+		}
+		snprintf(name, sizeof(name), "elms[%d].", i);
+		show_fields(sink, hm_field_sub(t, &t->fields[t->nfields - 1],
+		    new), (const void *)&old->elms[was], (const void *)e, name);
+	}
+}
+
 static void
 show_bytes(struct sink *sink, const uint8_t *old, const uint8_t *new,
     size_t len)
@@ -318,7 +357,7 @@ change_at(struct session *s, struct sink *sink, unsigned vol, uint64_t byte,
 {
 	const struct hm_vol *v = hm_vol_no(s->fs, vol);
 	uint64_t addr = hm_addr(HM_ZONE_RAW_VOLUME, vol, byte);
-	uint8_t old[HM_BUFSIZE], new[HM_BUFSIZE];
+	_Alignas(8) uint8_t old[HM_BUFSIZE], new[HM_BUFSIZE];
 	struct hm_place p = { .addr = addr, .len = len };
 	uint64_t at;
 	char title[200];
@@ -340,7 +379,9 @@ change_at(struct session *s, struct sink *sink, unsigned vol, uint64_t byte,
 	place_text(&p, title, sizeof(title));
 	sink_begin(sink, p.type != NULL ? p.type->name : "bytes", title, p.addr,
 	    MARK_CHANGED);
-	if (p.type != NULL)
+	if (p.type != NULL && strcmp(p.type->name, "node") == 0)
+		show_node(sink, (const void *)old, (const void *)new);
+	else if (p.type != NULL)
 		show_fields(sink, p.type, old, new, "");
 	else
 		show_bytes(sink, old, new, p.len);

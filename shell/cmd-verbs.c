@@ -158,8 +158,8 @@ const struct command cmd_element = {
 	    "LO:OBJ:RECTYPE:KEY[:CREATE_TID] in hex. delete sets delete_tid to\n"
 	    "a new TID, the record stays as history; record free removes it.\n"
 	    "Bounds, splits, mirror_tids, counters and CRCs are kept right.",
-	.example = "element delete "
-	    "root.elms[0].subtree_offset.elms[2]",
+	.example = "element delete root.elms[0].subtree_offset.elms[0]"
+	    ".subtree_offset.elms[2]",
 	.flags = CMD_WRITES,
 	.run = cmd_element_run,
 };
@@ -195,7 +195,8 @@ const struct command cmd_record = {
 	},
 	.help = "As pruning does it: the element goes, its extent is given back,\n"
 	    "a leaf that becomes empty goes too.",
-	.example = "record free root.elms[0].subtree_offset.elms[3]",
+	.example = "record free root.elms[0].subtree_offset.elms[0]"
+	    ".subtree_offset.elms[3]",
 	.flags = CMD_WRITES,
 	.run = cmd_record_run,
 };
@@ -261,7 +262,7 @@ const struct command cmd_node_free = {
 		{ .kind = OP_NONE },
 	},
 	.help = "Physically: data and nodes are given back to the freemap.",
-	.example = "node-free root.elms[1].subtree_offset",
+	.example = "- node-free root.elms[1].subtree_offset",
 	.flags = CMD_WRITES,
 	.run = cmd_node_free_run,
 };

@@ -279,7 +279,7 @@ ok(struct hm_fs *fs, int rc)
 static void
 insert_file(struct hm_fs *fs, uint64_t obj, const struct hm_stamp *s)
 {
-	static const uint8_t text[200] = "a small file made by a test";
+	static const uint8_t text[208] = "a small file made by a test";
 	struct hm_inode ino = { .version = 1, .mode = 0644, .obj_type = 2,
 	    .nlinks = 1, .size = 200, .parent_obj_id = 1 };
 	struct hm_leaf e = { .obj_id = (int64_t)obj, .create_tid = s->tid,
