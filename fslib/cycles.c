@@ -311,9 +311,13 @@ pointers(struct hm_fs *fs, struct hm_cycle *c)
 	uint64_t at = hm_addr(HM_ZONE_RAW_VOLUME, 0, BLOCKMAP_BEG +
 	    HM_ZONE_UNDO * sizeof(m));
 
-	if (c->open || c->cut ||
-	    hm_time_read(fs, c->older, at, &m, sizeof(m)) != 0)
+	if (c->open || c->cut)
 		return;
+	if (hm_time_read(fs, c->older, at, &m, sizeof(m)) != 0) {
+		hm_find(fs, "W22", at, 0, -1, "the pointers before a cycle "
+		    "are not known: %s", hm_error(fs)->text);
+		return;
+	}
 	c->has_pointers = true;
 	c->undo_first = m.first_offset;
 	c->undo_next = m.next_offset;

@@ -145,9 +145,9 @@ struct resolved {
 	uint8_t data[PAGE_SIZE_];
 };
 
-/* The walk has read these bytes before; should that fail now, zeros.  Without
- * edits straight from the device: a view is read by many threads at once, and
- * a handle of its own would be a cache of its own. */
+/* The walk has read these bytes before; should that fail now, twice, zeros.
+ * Without edits straight from the device: a view is read by many threads at
+ * once, and a handle of its own would be a cache of its own. */
 static void
 payload_read(const struct timeline *t, const struct entry *e, uint32_t skip,
     void *buf, size_t len)
@@ -167,7 +167,8 @@ payload_read(const struct timeline *t, const struct entry *e, uint32_t skip,
 		return;
 	}
 	v = h.s->by_no[ph.vol];
-	if (v->dev.ops->read(&v->dev, buf, len, ph.byte) != 0)
+	if (v->dev.ops->read(&v->dev, buf, len, ph.byte) != 0 &&
+	    v->dev.ops->read(&v->dev, buf, len, ph.byte) != 0)
 		memset(buf, 0, len);
 }
 

@@ -3,7 +3,10 @@
  * until a run in which nothing failed; once only the n-th, once the n-th and
  * all after it.  Over opening and everything that can be read.
  *
- *	fault-nth IMAGE [JOB]	(a relation, or open, names, print, list)
+ *	fault-nth IMAGE [JOB [N]]
+ *
+ * JOB: this alone, a relation, or open, names, print, list.  N: show where the
+ * N-th of it fails.
  *
  * What has to hold: no crash, no leak (AddressSanitizer and its leak checker
  * look), and a failure has a sentence.  A read that failed must not go unsaid:
@@ -30,6 +33,9 @@ static atomic_int armed;	/* enum fault */
 static atomic_long countdown;	/* the one that fails is number 0 */
 static bool all_after;		/* and all that follow */
 static atomic_long fired;
+static long nth, traced = -1;	/* the n of this run; of which to show where */
+
+void __sanitizer_print_stack_trace(void);
 
 /* Does this one fail? */
 static bool
@@ -41,7 +47,8 @@ fails(enum fault kind)
 		return false;
 	n = atomic_fetch_sub(&countdown, 1) - 1;
 	if (n == 0 || (n < 0 && all_after)) {
-		atomic_fetch_add(&fired, 1);
+		if (atomic_fetch_add(&fired, 1) == 0 && traced == nth)
+			__sanitizer_print_stack_trace();
 		return true;
 	}
 	return false;
@@ -220,6 +227,7 @@ run(const char *image, const struct job *job, enum fault kind, long n)
 
 	atomic_store(&fired, 0);
 	atomic_store(&countdown, n);
+	nth = n;
 	if (opening)
 		atomic_store(&armed, (int)kind);
 	fs = hm_open(&image, 1, NULL, &err);
@@ -287,16 +295,18 @@ main(int argc, char **argv)
 	};
 	size_t n = 4;
 
-	if (argc != 2 && argc != 3) {
-		fprintf(stderr, "usage: fault-nth IMAGE [JOB]\n");
+	if (argc < 2 || argc > 4) {
+		fprintf(stderr, "usage: fault-nth IMAGE [JOB [N]]\n");
 		return 2;
 	}
+	if (argc == 4)
+		traced = strtol(argv[3], NULL, 0);
 	for (unsigned i = 0; hm_relations[i] && n < 64; i++)
 		jobs[n++] = (struct job){ .name = hm_relations[i]->name,
 		    .rel = hm_relations[i] };
 	for (size_t i = 0; i < n; i++)
 		for (int after = 0; after < 2; after++) {
-			if (argc == 3 && strcmp(argv[2], jobs[i].name) != 0)
+			if (argc > 2 && strcmp(argv[2], jobs[i].name) != 0)
 				continue;
 			all_n(argv[1], &jobs[i], FAULT_READ, after);
 			all_n(argv[1], &jobs[i], FAULT_ALLOC, after);
