@@ -5,6 +5,7 @@
  * Looking into the image for candidates may meet damage; nothing is said about
  * it here, the command that is being typed will.
  */
+#include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -479,6 +480,41 @@ tidy(struct list *l)
 	l->v[kept] = NULL;
 }
 
+/* Inside SQL: tables, columns of all of them, functions; SQLite's words once
+ * they are begun. */
+static void
+offer_sql(struct list *l)
+{
+	static const char functions[] = "zone( vol( bigblock( path( hex16( "
+	    "num( sec( utc( day( hour( count( sum( min( max(";
+	static const char words[] = "SELECT FROM WHERE GROUP ORDER LIMIT JOIN "
+	    "LEFT DISTINCT HAVING AND LIKE BETWEEN";
+	char front[256], copy[256], *save;
+	const char *token = l->word + strlen(l->word);
+
+	while (token > l->word && (isalnum((unsigned char)token[-1]) ||
+	    token[-1] == '_'))
+		token--;
+	if ((size_t)(token - l->word) >= sizeof(front))
+		return;
+	memcpy(front, l->word, (size_t)(token - l->word));
+	front[token - l->word] = '\0';
+	for (unsigned i = 0; hm_relations[i] != NULL; i++) {
+		const struct hm_relation *r = hm_relations[i];
+
+		offer(l, front, r->name, "");
+		for (unsigned k = 0; k < r->ncols; k++)
+			offer(l, front, r->cols[k].name, "");
+	}
+	for (unsigned set = 0; set < 2; set++) {
+		snprintf(copy, sizeof(copy), "%s", set ? words : functions);
+		for (char *w = strtok_r(copy, " ", &save); w != NULL &&
+		    (set == 0 || *token != '\0');
+		    w = strtok_r(NULL, " ", &save))
+			offer(l, front, w, set ? " " : "");
+	}
+}
+
 char **
 complete_line(struct session *s, const char *line, size_t len, size_t *from)
 {
@@ -505,6 +541,8 @@ complete_line(struct session *s, const char *line, size_t len, size_t *from)
 		}
 		if (last == 0)
 			offer_commands(&l, false);
+		else if (command_is_raw(w.v[0].text))
+			offer_sql(&l);
 		else
 			offer_operand(s, &l, &w, last);
 	}
