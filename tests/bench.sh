@@ -59,5 +59,11 @@ for s in $sets; do
 	line 'verify nodes' "$t" "$r8" "$nodes" MB 'ratio 1.5'
 	took 5 $anvil -c 'records crc=bad' "$img"
 	line 'verify nodes and data' "$t" "$rall" "$data" MB 'ratio 1.5'
+	took 5 $anvil -c 'check -s space' "$img"
+	line 'check space' "$t" "$r8" "$nodes" MB 'ratio 2'
+	took 5 $anvil -c 'check -s volumes freemap tree space undo history mirror pfs' "$img"
+	line 'check without data' "$t" "$r8" "$nodes" MB 'ratio 2'
+	took 5 $anvil -c 'check -s' "$img"
+	line 'check with data' "$t" "$rall" "$data" MB 'ratio 2'
 	}
 done
