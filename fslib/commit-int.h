@@ -16,7 +16,7 @@ enum commit_step {
 	STEP_UNDONE_HEADERS,	/* restored headers but the root's */
 	STEP_UNDONE_ROOT,	/* the root's, the range as it was */
 	STEP_COLLAPSE,		/* first = next = end */
-	STEP_STALE,		/* step 0: sectors with numbers that would fit */
+	STEP_STALE,		/* 0: sectors with numbers that would fit */
 	STEP_FIFO,		/* 2: UNDO */
 	STEP_PUBLISH,		/* 3: the header knows of the range */
 	STEP_META,		/* 1, 4 and 5: data, meta-data, headers */
@@ -58,7 +58,7 @@ int commit_add(struct hm_commit *c, enum commit_step step, unsigned vol,
 /* The FIFO being composed: bytes from a sector on, in FIFO order (D 10.3). */
 struct fifo_out {
 	struct hm_fs *fs;
-	uint64_t start, size;	/* offset of the first byte; of the whole FIFO */
+	uint64_t start, size;	/* offset of the first byte; all of the FIFO */
 	uint8_t *buf;
 	size_t pos, len, cap;	/* next record; end of what is filled */
 	uint32_t seq;

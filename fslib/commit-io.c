@@ -23,7 +23,7 @@
 #include "commit-int.h"
 #include "os.h"
 
-/* ---------------------------------------------------------------- the writes */
+/* --------------------------------------------------------------- the writes */
 
 static const char *
 step_name(enum commit_step s)
@@ -121,10 +121,12 @@ failed(struct hm_commit *c, const struct hm_commit_io *io, size_t n, int err,
 		    "changed", step_name(step), strerror(err));
 	again = put_back(c, io, n);
 	if (again == 0)
-		return hm_fail(c->fs, HM_EIO, 0, "commit: %s: %s; the old bytes "
+		return hm_fail(c->fs, HM_EIO, 0, "commit: %s: %s; the old "
+		    "bytes "
 		    "were put back, nothing was changed", step_name(step),
 		    strerror(err));
-	return hm_fail(c->fs, HM_EIO, 0, "commit: %s: %s; putting the old bytes "
+	return hm_fail(c->fs, HM_EIO, 0, "commit: %s: %s; putting the old "
+	    "bytes "
 	    "back failed too (%s): the image is as after a crash, recovery or "
 	    "anvil --undo brings the old state back", step_name(step),
 	    strerror(err), strerror(again));
@@ -159,7 +161,7 @@ hm_commit_done(struct hm_fs *fs)
 		dev_stamp(&fs->s->vols[i].dev);
 }
 
-/* ----------------------------------------------------------------- the files */
+/* ---------------------------------------------------------------- the files */
 
 struct file {
 	int fd;			/* -1: not open */
@@ -212,7 +214,8 @@ lock(struct hm_fs *fs, const struct file *f)
 	    fcntl(f->fd, F_SETLK, &l) == 0)
 		return 0;
 	if (errno == EWOULDBLOCK || errno == EACCES || errno == EAGAIN)
-		return hm_fail(fs, HM_EBUSY, 0, "%s: someone else has a lock on "
+		return hm_fail(fs, HM_EBUSY, 0, "%s: someone else has a lock "
+		    "on "
 		    "it", f->name);
 	return hm_fail(fs, HM_EBUSY, 0, "%s can't be locked: %s", f->name,
 	    strerror(errno));
@@ -229,7 +232,8 @@ same_image(struct hm_fs *fs, struct vol *v, const struct file *f)
 		return hm_fail(fs, HM_EBUSY, 0, "%s is no longer the file that "
 		    "was opened", f->name);
 	if (!dev_unchanged(&v->dev))
-		return hm_fail(fs, HM_EBUSY, 0, "%s was changed by someone else "
+		return hm_fail(fs, HM_EBUSY, 0, "%s was changed by someone "
+		    "else "
 		    "since it was opened: open it again", f->name);
 	return 0;
 }
@@ -254,7 +258,8 @@ open_image(struct hm_fs *fs, struct vol *v, struct file *f)
 	if (f->fd < 0)
 		return hm_fail(fs, errno == EROFS || errno == EACCES ||
 		    errno == EPERM ? HM_EROFS : HM_EOPEN, 0,
-		    "%s can't be opened for writing: %s; a copy can be committed "
+		    "%s can't be opened for writing: %s; a copy can be "
+		    "committed "
 		    "to", v->path, strerror(errno));
 	rc = lock(fs, f);
 	return rc == 0 ? same_image(fs, v, f) : rc;

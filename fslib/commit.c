@@ -96,10 +96,11 @@ commit_add(struct hm_commit *c, enum commit_step step, unsigned vol,
 	}
 	c->n++;
 	memcpy(w->data, data, len);
-	/* Not hm_read_base: a header made up for a destroyed one is not there. */
+	/* Not hm_read_base: a made-up header is not on the image. */
 	d = &c->fs->s->by_no[vol]->dev;
 	err = d->ops->read(d, w->old, len, byte);
-	return err == 0 ? 0 : hm_fail(c->fs, HM_EIO, 0, "volume %u: byte %" PRIu64
+	return err == 0 ? 0 : hm_fail(c->fs, HM_EIO, 0, "volume %u: byte "
+	    "%" PRIu64
 	    " can't be read, so what is written there could not be taken back: "
 	    "%s", vol, byte, strerror(err));
 }
@@ -168,7 +169,8 @@ recover_base(struct hm_commit *c, struct hm_fifo *f,
 		uint64_t byte;
 
 		if (!hm_fifo_before(f, pos, &r) || r.size > left)
-			return hm_fail(c->fs, HM_EDAMAGE, r.addr, "the FIFO can't "
+			return hm_fail(c->fs, HM_EDAMAGE, r.addr, "the FIFO "
+			    "can't "
 			    "be recovered: the record before 0x%016" PRIx64
 			    ": %s; commit --raw writes all the same", pos,
 			    hm_fifo_why_text(r.why));
@@ -179,7 +181,8 @@ recover_base(struct hm_commit *c, struct hm_fifo *f,
 		if (r.type != HM_FIFO_UNDO)
 			continue;
 		if (!undo_target(c->base, &r, &vol, &byte))
-			return hm_fail(c->fs, HM_EDAMAGE, r.addr, "the FIFO can't "
+			return hm_fail(c->fs, HM_EDAMAGE, r.addr, "the FIFO "
+			    "can't "
 			    "be recovered: UNDO record 0x%016" PRIx64 " is for "
 			    "0x%016" PRIx64 ", which is no place", r.addr,
 			    r.undo_offset);
@@ -235,7 +238,8 @@ overlay_list(struct hm_fs *fs, struct hm_fs *of, struct spans *l)
 static int
 candidates(struct hm_commit *c, struct spans *l)
 {
-	const struct timeline *t = c->fs->s->time != NULL ? c->fs->s->line : NULL;
+	const struct timeline *t =
+	    c->fs->s->time != NULL ? c->fs->s->line : NULL;
 	struct spans all = { 0 };
 	int rc = overlay_list(c->fs, c->fs, &all);
 
@@ -264,8 +268,8 @@ add_runs(struct hm_fs *fs, struct spans *out, unsigned vol, uint64_t byte,
 	int rc = 0;
 
 	for (size_t i = 0, end; rc == 0 && i < len; i = end) {
-		for (; i < len && (a[i] == b[i] || own_field(vol, byte + i)); i++)
-			;
+		while (i < len && (a[i] == b[i] || own_field(vol, byte + i)))
+			i++;
 		for (end = i; end < len && a[end] != b[end] &&
 		    !own_field(vol, byte + end); end++)
 			;
@@ -431,14 +435,14 @@ use_of(struct hm_commit *c, unsigned vol, uint64_t byte, struct place_use *u)
 	}
 }
 
-/* ------------------------------------------------------------------ the UNDO */
+/* ----------------------------------------------------------------- the UNDO */
 
 struct undo_list {
 	struct hm_commit *c;
 	struct fifo_out *out;
 	bool whole;		/* save whole structures */
 	unsigned vol;
-	uint64_t done;		/* zone-1/2 address behind what is saved of it */
+	uint64_t done;		/* zone-1/2 address behind what is saved */
 };
 
 /* Save [beg, end), addresses of zone 1 or 2 in one buffer. */
@@ -525,12 +529,15 @@ reject(struct hm_commit *c, const struct spans *d)
 		use_of(c, s->vol, s->byte, &u);
 		if (u.use == USE_OUTSIDE)
 			return hm_fail(c->fs, HM_EINVAL, 0, "byte %" PRIu64
-			    " of volume %u lies outside header and buffer area: "
+			    " of volume %u lies outside header and buffer "
+			    "area: "
 			    "a transaction can't change it (commit --raw can)",
 			    s->byte, s->vol);
 		if (u.use == USE_FIFO)
-			return hm_fail(c->fs, HM_EINVAL, u.zone2, "0x%016" PRIx64
-			    " lies in the UNDO FIFO: a transaction can't change "
+			return hm_fail(c->fs, HM_EINVAL, u.zone2,
+			    "0x%016" PRIx64
+			    " lies in the UNDO FIFO: a transaction can't "
+			    "change "
 			    "it (commit --raw can)", u.zone2);
 	}
 	if (is->vol_version != was->vol_version ||
@@ -565,7 +572,7 @@ compose(struct hm_commit *c, const struct spans *d, struct fifo_out *f,
 	return rc == 0 ? fifo_out_finish(f) : rc;
 }
 
-/* ------------------------------------------------------------------ the plan */
+/* ----------------------------------------------------------------- the plan */
 
 /* A header with its checksums and the FIFO's pointers. */
 static void
@@ -753,7 +760,8 @@ plan_transaction(struct hm_commit *c, const struct spans *d,
 		f.buf = NULL;
 	}
 	if (rc == 0 && f.buf == NULL)
-		rc = hm_fail(c->fs, HM_EINVAL, 0, "the UNDO of this transaction "
+		rc = hm_fail(c->fs, HM_EINVAL, 0, "the UNDO of this "
+		    "transaction "
 		    "needs %zu bytes, and half of the FIFO has %" PRIu64
 		    ": commit in smaller portions, or with --raw", f.len,
 		    s->size / 2);
@@ -808,7 +816,8 @@ plan_clean(struct hm_commit *c, const struct hm_commit_opts *o)
 	if (rc != 0)
 		rc = base_failed(c);
 	else if (!s.sure && !(s.sequenced && s.first_seq != 0))
-		rc = hm_fail(c->fs, HM_EDAMAGE, 0, "the state of the UNDO FIFO is "
+		rc = hm_fail(c->fs, HM_EDAMAGE, 0, "the state of the UNDO FIFO "
+		    "is "
 		    "not sure: %s (commit --raw can)", s.why);
 	else if (!s.clean)
 		rc = recover_base(c, f, &s, &sync);
@@ -818,7 +827,8 @@ plan_clean(struct hm_commit *c, const struct hm_commit_opts *o)
 	if (rc == 0 && sync && !o->lose_redo &&
 	    !(c->fs->s->redone && overlay_pages(c->fs->s->overlay) > 0))
 		rc = hm_fail(c->fs, HM_EINVAL, 0, "the active FIFO range holds "
-		    "REDO records with fsynced data, which a commit would lose: "
+		    "REDO records with fsynced data, which a commit would "
+		    "lose: "
 		    "recover --redo replays them, --lose-redo gives them up");
 	if (rc == 0)
 		rc = candidates(c, &where);
@@ -851,8 +861,8 @@ plan_raw(struct hm_commit *c)
 		for (uint64_t at = s->byte; rc == 0 && at < s->byte + s->len &&
 		    at < size; at += PAGE_SIZE_) {
 			uint8_t was[PAGE_SIZE_];
-			size_t n = size - at < PAGE_SIZE_ ? (size_t)(size - at) :
-			    PAGE_SIZE_;
+			size_t n = size - at < PAGE_SIZE_ ?
+			    (size_t)(size - at) : PAGE_SIZE_;
 
 			rc = hm_read_phys(c->fs, s->vol, at, buf, n);
 			if (rc == 0)
@@ -899,7 +909,8 @@ hm_commit_plan(struct hm_fs *fs, const struct hm_commit_opts *opts)
 	if (c->base == NULL)
 		rc = fs->err.code;
 	else if (fs->s->by_no[0] == NULL)
-		rc = hm_fail(fs, HM_EINVAL, 0, "without the root volume there is "
+		rc = hm_fail(fs, HM_EINVAL, 0, "without the root volume there "
+		    "is "
 		    "nothing to commit to");
 	else if (opts->raw)
 		rc = plan_raw(c);

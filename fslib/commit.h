@@ -21,21 +21,21 @@ struct hm_commit_io {
 	int (*fsync)(void *ctx, unsigned vol);
 };
 
-/* ------------------------------------------------------------------ the plan */
+/* ----------------------------------------------------------------- the plan */
 
 struct hm_commit_opts {
-	bool raw;		/* the overlay's bytes as they are, no transaction */
-	bool lose_redo;		/* fsynced data that only REDO records hold may go */
+	bool raw;		/* the overlay's bytes, no transaction */
+	bool lose_redo;		/* data that only REDO records hold may go */
 };
 
 /* What a plan will do, for people. */
 struct hm_commit_info {
 	uint64_t changed;	/* bytes that differ from the image */
-	uint64_t written;	/* bytes written in all, FIFO and headers included */
+	uint64_t written;	/* bytes in all, FIFO and headers included */
 	unsigned volumes;	/* how many are written to */
 	uint64_t undo_records, undo_bytes; /* put into the FIFO; payload */
 	uint64_t fifo_used;	/* bytes of the FIFO from beg to end */
-	uint64_t beg, end;	/* zone 3: first new record, and behind the last */
+	uint64_t beg, end;	/* zone 3: first record, and behind the last */
 	bool recovers;		/* the active range is undone first, for good */
 	uint64_t recovered;	/* UNDO records of that range */
 	bool raw;
@@ -116,16 +116,16 @@ int hm_edit_fix_crcs(struct hm_fs *fs, uint64_t addr, uint64_t len);
 int hm_edit_below(struct hm_fs *fs, unsigned vol, uint64_t byte, void *buf,
     size_t len);
 
-/* ------------------------------------------------------------------- repairs */
+/* ------------------------------------------------------------------ repairs */
 
 /*
  * Each stages what makes one thing right again, all or nothing; *info says what
  * was done.  Nothing that could be read before is lost.
  */
 struct hm_repair_info {
-	uint64_t entries;	/* freemap entries, inodes, nodes, names changed */
-	uint64_t moved;		/* freemap: extents copied to space of their own */
-	uint64_t dropped;	/* elements and subtrees taken out of the tree */
+	uint64_t entries;	/* freemap entries, inodes, nodes, names */
+	uint64_t moved;		/* freemap: extents copied to new space */
+	uint64_t dropped;	/* elements and subtrees taken out */
 };
 /* Layers 1 and 2 and the header's counters, from what the tree refers to. */
 int hm_repair_freemap(struct hm_fs *fs, struct hm_repair_info *info);

@@ -217,7 +217,8 @@ hm_edit_redo(struct hm_fs *fs, const char **label)
 	if (e == NULL)
 		return fs->err.code;
 	if (e->done == e->n)
-		return hm_fail(fs, HM_ENOENT, 0, "there is no edit to do again");
+		return hm_fail(fs, HM_ENOENT, 0, "there is no edit to do "
+		    "again");
 	s = &e->v[e->done];
 	rc = hm_savepoint(fs);
 	for (size_t i = 0; rc >= 0 && i < s->npages; i++)

@@ -64,7 +64,8 @@ hm_stamp_next(struct hm_fs *fs, struct hm_stamp *out)
 	out->tid = (h.vol0_next_tid + 16) & ~UINT64_C(15);
 	out->ts = (uint32_t)time(NULL);
 	if (out->tid < 16 || out->tid >= UINT64_C(0xFFFFFFFFFF000000))
-		return hm_fail(fs, HM_EINVAL, 0, "vol0_next_tid is 0x%016" PRIx64
+		return hm_fail(fs, HM_EINVAL, 0, "vol0_next_tid is "
+		    "0x%016" PRIx64
 		    ": no transaction ids are left (valid: below "
 		    "0xffffffffff000000)", h.vol0_next_tid);
 	h.vol0_next_tid = out->tid;
@@ -294,8 +295,10 @@ hm_allocate(struct hm_fs *fs, unsigned zone, size_t len, uint64_t hint,
 
 	if (zone < HM_ZONE_BTREE || zone > HM_ZONE_SMALL || len == 0 ||
 	    len > HM_XBUFSIZE)
-		return hm_fail(fs, HM_EINVAL, 0, "no %zu bytes of zone %u can be "
-		    "allocated (valid: 1 to 65536 of zones 8 to 11)", len, zone);
+		return hm_fail(fs, HM_EINVAL, 0, "no %zu bytes of zone %u can "
+		    "be "
+		    "allocated (valid: 1 to 65536 of zones 8 to "
+		    "11)", len, zone);
 	sp = begin(fs);
 	if (sp < 0)
 		return sp;
@@ -315,11 +318,13 @@ give_back(struct hm_fs *fs, uint64_t addr, uint64_t len)
 	if (rc != 0)
 		return rc;
 	if (l2.zone != hm_zone(addr))
-		return hm_fail(fs, HM_EDAMAGE, addr, "0x%016" PRIx64 " can't be "
+		return hm_fail(fs, HM_EDAMAGE, addr, "0x%016" PRIx64 " can't "
+		    "be "
 		    "freed: its big-block is of zone %u, so the freemap does "
 		    "not know of it (repair freemap)", addr, l2.zone);
 	if ((int64_t)l2.bytes_free + (int64_t)len > HM_BIGBLOCK)
-		return hm_fail(fs, HM_EDAMAGE, addr, "%" PRIu64 " bytes at 0x%016"
+		return hm_fail(fs, HM_EDAMAGE, addr, "%" PRIu64 " bytes at "
+		    "0x%016"
 		    PRIx64 " can't be freed: the big-block has %d bytes free "
 		    "already (repair freemap)", len, addr, l2.bytes_free);
 	l2.bytes_free += (int32_t)len;
@@ -406,10 +411,12 @@ node_get(struct hm_fs *fs, uint64_t off, struct hm_node *n)
 	if ((n->type != 'L' && n->type != 'I') || n->count < 0 ||
 	    n->count > max || (n->type == 'I' && n->count == 0))
 		return hm_fail(fs, HM_EDAMAGE, off, "node 0x%016" PRIx64 " has "
-		    "type 0x%02x and count %d and is not changed (valid: L with "
+		    "type 0x%02x and count %d and is not changed (valid: L "
+		    "with "
 		    "0 to 63, I with 1 to 62)", off, n->type, n->count);
 	if (hm_node_verdict(fs, n, NULL) != HM_CRC_OK)
-		return hm_fail(fs, HM_EDAMAGE, off, "node 0x%016" PRIx64 " fails "
+		return hm_fail(fs, HM_EDAMAGE, off, "node 0x%016" PRIx64 " "
+		    "fails "
 		    "its CRC and is not changed", off);
 	return 0;
 }
@@ -436,7 +443,8 @@ climb(struct hm_fs *fs, uint64_t off, struct path *p)
 		uint64_t child = s->off;
 
 		if (p->n == DEPTH_MAX)
-			return hm_fail(fs, HM_EDAMAGE, off, "the parents of node "
+			return hm_fail(fs, HM_EDAMAGE, off, "the parents of "
+			    "node "
 			    "0x%016" PRIx64 " never end", off);
 		s = &p->s[p->n];
 		s->off = p->s[p->n - 1].node.parent;
@@ -449,7 +457,8 @@ climb(struct hm_fs *fs, uint64_t off, struct path *p)
 			    "not lead to it", child, s->off);
 	}
 	if (rc == 0 && s->off != fs->s->root.vol0_btree_root)
-		rc = hm_fail(fs, HM_EDAMAGE, off, "node 0x%016" PRIx64 " is not "
+		rc = hm_fail(fs, HM_EDAMAGE, off, "node 0x%016" PRIx64 " is "
+		    "not "
 		    "in the tree: its parents end at 0x%016" PRIx64
 		    ", not at the root", off, s->off);
 	return rc;
@@ -1031,7 +1040,8 @@ update_element(struct hm_fs *fs, struct path *p, const struct hm_leaf *elm)
 	memcpy(&a, elm, sizeof(a));
 	memcpy(&b, e, sizeof(b));
 	if (hm_key_cmp(&a, &b) != 0)
-		return hm_fail(fs, HM_EINVAL, s->off, "the key of a record can't "
+		return hm_fail(fs, HM_EINVAL, s->off, "the key of a record "
+		    "can't "
 		    "be changed in place: delete it and insert it again");
 	*e = *elm;
 	rc = write_step(fs, s);
@@ -1130,7 +1140,8 @@ hm_record_patch(struct hm_fs *fs, uint64_t node, int idx, size_t at,
 	if (rc == 0)
 		rc = hm_record_read(fs, &e, buf, &have);
 	if (rc == 0 && (at > have || len > have - at))
-		rc = hm_fail(fs, HM_EINVAL, e.data_offset, "bytes %zu to %zu are "
+		rc = hm_fail(fs, HM_EINVAL, e.data_offset, "bytes %zu to %zu "
+		    "are "
 		    "not in the record's %zu bytes", at, at + len, have);
 	if (rc == 0) {
 		memcpy(buf + at, bytes, len);
@@ -1197,7 +1208,7 @@ hm_find_element(struct hm_fs *fs, const struct hm_base *key, uint64_t *node,
 	return 0;
 }
 
-/* -------------------------------------------------- a run of changes, one TID */
+/* ------------------------------------------------ a run of changes, one TID */
 
 int
 mutate_begin(struct mutation *m, struct hm_fs *fs, uint64_t now_usec)

@@ -27,7 +27,7 @@ end(struct hm_fs *fs, int sp, int rc)
 	return rc;
 }
 
-/* ------------------------------------------------------------------- objects */
+/* ------------------------------------------------------------------ objects */
 
 /* A live inode, or a live name's target. */
 struct object {
@@ -208,7 +208,7 @@ hm_repair_dirents(struct hm_fs *fs, struct hm_repair_info *info)
 	return end(fs, sp, rc);
 }
 
-/* ---------------------------------------------------------------- mirror_tids */
+/* -------------------------------------------------------------- mirror_tids */
 
 enum { DEPTH_MAX = 24 };
 
@@ -266,7 +266,7 @@ hm_repair_mirror_tids(struct hm_fs *fs, struct hm_repair_info *info)
 	    &tid, info));
 }
 
-/* ------------------------------------------------------------------- subtrees */
+/* ----------------------------------------------------------------- subtrees */
 
 /* Can anything be made of it? */
 static bool
@@ -414,10 +414,12 @@ hm_repair_tree(struct hm_fs *fs, uint64_t node, struct hm_repair_info *info)
 	if (rc < 0)
 		return rc;
 	if (!found)
-		return hm_fail(fs, HM_EINVAL, node, "node 0x%016" PRIx64 " is not "
+		return hm_fail(fs, HM_EINVAL, node, "node 0x%016" PRIx64 " is "
+		    "not "
 		    "reached from the root", node);
 	if (!usable(fs, node, 0, &n))
-		return hm_fail(fs, HM_EDAMAGE, node, "nothing can be made of node "
+		return hm_fail(fs, HM_EDAMAGE, node, "nothing can be made of "
+		    "node "
 		    "0x%016" PRIx64 ": repair tree of its parent, 0x%016" PRIx64
 		    ", drops it", node, parent);
 	sp = begin(fs, info);

@@ -441,7 +441,7 @@ move_node(struct hm_fs *fs, struct refs *l, const struct ref *r)
 
 	if (rc == 0)
 		rc = hm_allocate(fs, HM_ZONE_BTREE, HM_NODE_SIZE, 0, &to);
-	if (rc == 0)	/* a bad CRC stays one: its content is not judged here */
+	if (rc == 0)	/* a bad CRC stays one */
 		rc = was.good ? hm_node_write(fs, to, &n) :
 		    hm_write(fs, to, &n, sizeof(n));
 	for (int i = 0; rc == 0 && n.type == 'I' && i < hm_node_count(&n); i++)

@@ -45,7 +45,7 @@ struct range_row {
 	uint64_t byte;
 };
 
-/* ------------------------------------------------------------------- writing */
+/* ------------------------------------------------------------------ writing */
 
 struct writer {
 	FILE *f;
@@ -171,7 +171,7 @@ hm_undofile_write(const struct hm_commit *c, const char *path)
 	    "nothing was committed", path, strerror(err));
 }
 
-/* ------------------------------------------------------------------- applying */
+/* ----------------------------------------------------------------- applying */
 
 struct undofile {
 	uint8_t *data;
@@ -188,7 +188,8 @@ load(struct hm_fs *fs, const char *path, struct undofile *u)
 	size_t have = 0;
 
 	if (fd < 0)
-		return hm_fail(fs, HM_EOPEN, 0, "%s: %s", path, strerror(errno));
+		return hm_fail(fs, HM_EOPEN, 0, "%s: "
+		    "%s", path, strerror(errno));
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	    st.st_size >= (off_t)(sizeof(u->h) + 4))
 		u->data = malloc((size_t)st.st_size);
@@ -218,10 +219,12 @@ verify(struct hm_fs *fs, const char *path, struct undofile *u)
 	memcpy(&u->h, u->data, sizeof(u->h));
 	memcpy(&crc, u->data + u->len - 4, 4);
 	if (memcmp(u->h.magic, magic, sizeof(magic)) != 0 || u->h.version != 1)
-		return hm_fail(fs, HM_EDAMAGE, 0, "%s is no undo file of version "
+		return hm_fail(fs, HM_EDAMAGE, 0, "%s is no undo file of "
+		    "version "
 		    "1", path);
 	if (hm_crc(HM_CRC32, u->data, u->len - 4) != crc)
-		return hm_fail(fs, HM_EDAMAGE, 0, "%s is cut or damaged: its CRC "
+		return hm_fail(fs, HM_EDAMAGE, 0, "%s is cut or damaged: its "
+		    "CRC "
 		    "does not fit", path);
 	u->len -= 4;
 	return 0;
@@ -235,7 +238,8 @@ verify_volumes(struct hm_fs *fs, const char *path, struct undofile *u)
 		struct volume_row r;
 
 		if (u->len - u->at < sizeof(r))
-			return hm_fail(fs, HM_EDAMAGE, 0, "%s ends early", path);
+			return hm_fail(fs, HM_EDAMAGE, 0, "%s ends "
+			    "early", path);
 		memcpy(&r, u->data + u->at, sizeof(r));
 		u->at += sizeof(r);
 		if (r.no >= HM_VOLUMES || fs->s->by_no[r.no] == NULL)
@@ -243,7 +247,8 @@ verify_volumes(struct hm_fs *fs, const char *path, struct undofile *u)
 			    "too, which was not given", path, r.no);
 		if (fs->s->by_no[r.no]->dev.size != r.size)
 			return hm_fail(fs, HM_EINVAL, 0, "%s is for another "
-			    "image: volume %u had %" PRIu64 " bytes", path, r.no,
+			    "image: volume %u had %" PRIu64 " "
+			    "bytes", path, r.no,
 			    r.size);
 	}
 	return 0;
@@ -254,7 +259,8 @@ static int
 ranges(struct hm_fs *fs, const char *path, const struct undofile *u,
     struct hm_commit_files *f, uint64_t *bytes)
 {
-	const struct hm_commit_io *io = f != NULL ? hm_commit_files_io(f) : NULL;
+	const struct hm_commit_io *io =
+	    f != NULL ? hm_commit_files_io(f) : NULL;
 	size_t at = u->at;
 
 	*bytes = 0;
@@ -263,7 +269,8 @@ ranges(struct hm_fs *fs, const char *path, const struct undofile *u,
 		int err = 0;
 
 		if (u->len - at < sizeof(r))
-			return hm_fail(fs, HM_EDAMAGE, 0, "%s ends early", path);
+			return hm_fail(fs, HM_EDAMAGE, 0, "%s ends "
+			    "early", path);
 		memcpy(&r, u->data + at, sizeof(r));
 		at += sizeof(r);
 		if (r.len > u->len - at || r.vol >= HM_VOLUMES ||

@@ -19,7 +19,8 @@ describe(struct session *s, struct sink *sink, const struct hm_commit_info *i)
 		sink_line(sink, "raw: %" PRIu64 " bytes differ, no transaction",
 		    i->changed);
 	else if (i->undo_records > 0)
-		sink_line(sink, "transaction: %" PRIu64 " bytes differ, %" PRIu64
+		sink_line(sink, "transaction: %" PRIu64 " bytes differ, "
+		    "%" PRIu64
 		    " UNDO records with %" PRIu64 " bytes at 0x%016" PRIx64
 		    " to 0x%016" PRIx64, i->changed, i->undo_records,
 		    i->undo_bytes, i->beg, i->end);
@@ -88,7 +89,8 @@ carry_out(struct session *s, struct hm_commit *c, const struct args *args,
 	}
 	if (rc == 0 && copies)
 		for (unsigned i = 0; hm_vol_at(s->fs, i) != NULL; i++)
-			sink_line(sink, "committed to %s", hm_commit_files_name(f,
+			sink_line(sink, "committed to "
+			    "%s", hm_commit_files_name(f,
 			    hm_vol_at(s->fs, i)->no));
 	else if (rc == 0)
 		sink_line(sink, "committed");
@@ -145,17 +147,20 @@ const struct command cmd_commit = {
 		    .brief = "even if REDO records of fsynced data are lost" },
 		{ 0 },
 	},
-	.help = "Edits, a repair, a recovery or a position in time become what is\n"
+	.help = "Edits, a repair, a recovery or a position in time become what "
+	    "is\n"
 	    "on the image: UNDO records first, then headers and meta-data, a\n"
 	    "barrier between the steps, so that a crash at any moment leaves\n"
 	    "what recovery brings back to the state before or after. Needs\n"
-	    "anvil -w. The old bytes of all that is written go to an undo file\n"
+	    "anvil -w. The old bytes of all that is written go to an undo "
+	    "file\n"
 	    "first: anvil --undo FILE IMAGE.. restores them.\n"
 	    "Refused when another has a lock, when the image changed since it\n"
 	    "was opened, when it is mounted or in use, when the FIFO is not\n"
 	    "clean and no recovery is staged.\n"
 	    "vol_crc and the entry_crcs of the root header and the FIFO's\n"
-	    "pointers are the commit's to set; --raw writes even those as they\n"
+	    "pointers are the commit's to set; --raw writes even those as "
+	    "they\n"
 	    "are staged.",
 	.example = "commit --dry-run",
 	.flags = CMD_PROGRESS,

@@ -60,7 +60,7 @@ edit_set(struct session *s, const char *path, const char *value,
 	return rc;
 }
 
-/* ----------------------------------------------------------- poke, fill, copy */
+/* --------------------------------------------------------- poke, fill, copy */
 
 /* Hex digits, blanks between them allowed: their number of bytes, or -1. */
 static long
@@ -122,7 +122,8 @@ const struct command cmd_poke = {
 		{ .kind = OP_NONE },
 	},
 	.options = crc_option,
-	.help = "BYTES are pairs of hex digits. Checksums that cover the bytes\n"
+	.help = "BYTES are pairs of hex digits. Checksums that cover the "
+	    "bytes\n"
 	    "are made to fit, unless --crc keep.",
 	.example = "poke vol.vol_label 41 42 43",
 	.flags = CMD_WRITES,
@@ -245,7 +246,8 @@ const struct command cmd_crc_break = {
 		{ .name = "ADDR", .kind = OP_ADDR },
 		{ .kind = OP_NONE },
 	},
-	.help = "Flips a bit of the checksum of the structure at ADDR. Of a leaf\n"
+	.help = "Flips a bit of the checksum of the structure at ADDR. Of a "
+	    "leaf\n"
 	    "element it is data_crc; the node's own checksum then fits.",
 	.example = "crc-break root",
 	.flags = CMD_WRITES,
@@ -445,13 +447,14 @@ const struct command cmd_changes = {
 		    .brief = "the commands that made them instead" },
 		{ 0 },
 	},
-	.help = "Checksums that follow an edit are shown with it. diff shows the\n"
+	.help = "Checksums that follow an edit are shown with it. diff shows "
+	    "the\n"
 	    "same record by record.",
 	.example = "changes",
 	.run = cmd_changes_run,
 };
 
-/* ------------------------------------------------------------------ the steps */
+/* ---------------------------------------------------------------- the steps */
 
 static int
 cmd_undo_edit_run(struct session *s, const struct args *args, struct sink *sink)

@@ -155,7 +155,8 @@ const struct command cmd_element = {
 		{ 0 },
 	},
 	.help = "delete and undelete take NODE.elms[N]; insert takes a key,\n"
-	    "LO:OBJ:RECTYPE:KEY[:CREATE_TID] in hex. delete sets delete_tid to\n"
+	    "LO:OBJ:RECTYPE:KEY[:CREATE_TID] in hex. delete sets delete_tid "
+	    "to\n"
 	    "a new TID, the record stays as history; record free removes it.\n"
 	    "Bounds, splits, mirror_tids, counters and CRCs are kept right.",
 	.example = "element delete root.elms[0].subtree_offset.elms[0]"
@@ -164,7 +165,7 @@ const struct command cmd_element = {
 	.run = cmd_element_run,
 };
 
-/* --------------------------------------------------- record, node-free, bigblock */
+/* ---------------------------------------------- record, node-free, bigblock */
 
 static int
 cmd_record_run(struct session *s, const struct args *args, struct sink *sink)
@@ -193,7 +194,8 @@ const struct command cmd_record = {
 		    .brief = "leave the data charged" },
 		{ 0 },
 	},
-	.help = "As pruning does it: the element goes, its extent is given back,\n"
+	.help = "As pruning does it: the element goes, its extent is given "
+	    "back,\n"
 	    "a leaf that becomes empty goes too.",
 	.example = "record free root.elms[0].subtree_offset.elms[0]"
 	    ".subtree_offset.elms[3]",
@@ -237,7 +239,8 @@ cmd_node_free_run(struct session *s, const struct args *args, struct sink *sink)
 	struct hm_node node;
 
 	if (!reached(s, top))
-		return session_fail(s, "0x%016" PRIx64 " is no node reached from "
+		return session_fail(s, "0x%016" PRIx64 " is no node reached "
+		    "from "
 		    "the root", top);
 	/* The last record takes the nodes with it. */
 	while ((leaf = first_leaf(s, top)) != 0) {
@@ -275,7 +278,8 @@ cmd_bigblock_run(struct session *s, const struct args *args, struct sink *sink)
 
 	(void)sink;
 	if (set != (args_count(args) == 3) || zone > 15)
-		return session_usage(s, "bigblock set-zone ADDR ZONE, or bigblock "
+		return session_usage(s, "bigblock set-zone ADDR ZONE, or "
+		    "bigblock "
 		    "free ADDR");
 	return hm_bigblock_set(s->fs, args_place(args, 1)->addr,
 	    (unsigned)zone) < 0 ? -1 : 0;
@@ -292,7 +296,8 @@ const struct command cmd_bigblock = {
 		{ .name = "ZONE", .kind = OP_NUM, .optional = true },
 		{ .kind = OP_NONE },
 	},
-	.help = "ADDR is any address in it. Layer 2, the counters of layer 1 and\n"
+	.help = "ADDR is any address in it. Layer 2, the counters of layer 1 "
+	    "and\n"
 	    "of the header follow; what the tree refers to is not looked at.",
 	.example = "bigblock free root",
 	.flags = CMD_WRITES,
@@ -356,7 +361,8 @@ const struct command cmd_inode = {
 		    .brief = "change the record itself, no new version" },
 		{ 0 },
 	},
-	.help = "The old version gets a delete_tid and stays as history, the new\n"
+	.help = "The old version gets a delete_tid and stays as history, the "
+	    "new\n"
 	    "one gets space of its own, as the kernel does it.",
 	.example = "inode set / mode 0700",
 	.flags = CMD_WRITES,
@@ -375,7 +381,8 @@ split_path(struct session *s, const char *path, struct hm_object *dir,
 
 	*name = slash == NULL ? path : slash + 1;
 	if (**name == '\0' || strlen(*name) > 255)
-		return session_usage(s, "%s does not end with a name of 1 to 255 "
+		return session_usage(s, "%s does not end with a name of 1 to "
+		    "255 "
 		    "bytes", path);
 	if (hm_namei(s->fs, n == 0 ? "/" : path, n == 0 ? 1 : n, true, dir) < 0)
 		return -1;
@@ -520,7 +527,7 @@ const struct command cmd_dirent = {
 	.run = cmd_dirent_run,
 };
 
-/* ------------------------------------------------------------ trash and fuzz */
+/* ----------------------------------------------------------- trash and fuzz */
 
 static uint64_t
 next_random(uint64_t *seed)

@@ -202,7 +202,8 @@ fingerprint(struct hm_fs *fs)
 	for (unsigned z = 8; z < 12; z++)
 		h = mix(h, &r->vol0_blockmap[z].next_offset, 8);
 	for (unsigned i = 0; hm_vol_at(fs, i) != NULL; i++)
-		if (hm_layer1(fs, hm_addr(2, hm_vol_at(fs, i)->no, 0), &l1) == 0)
+		if (hm_layer1(fs, hm_addr(2, hm_vol_at(fs, i)->no, 0),
+		    &l1) == 0)
 			h = mix(h, &l1, sizeof(l1));
 	while (hm_walk_next(w, &v) > 0) {
 		h = mix(h, &v.off, sizeof(v.off));
@@ -238,7 +239,7 @@ recovered(struct disk *d)
 	return h;
 }
 
-/* --------------------------------------------------------------------- edits */
+/* -------------------------------------------------------------------- edits */
 
 struct found {
 	uint64_t node;
@@ -342,7 +343,7 @@ commit_through(struct disk *d, struct hm_fs *fs)
 	hm_commit_done(fs);
 }
 
-/* -------------------------------------------------------------------- cutting */
+/* ------------------------------------------------------------------ cutting */
 
 static unsigned
 subsets(void)

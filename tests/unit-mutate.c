@@ -37,7 +37,8 @@ static unsigned
 damage(struct hm_fs *fs)
 {
 	struct hm_check_opts o = { .parts = HM_PART_FREEMAP | HM_PART_TREE |
-	    HM_PART_RECORDS | HM_PART_SPACE | HM_PART_MIRROR, .no_paths = true };
+	    HM_PART_RECORDS | HM_PART_SPACE | HM_PART_MIRROR,
+	    .no_paths = true };
 	struct hm_check *c = hm_check_open(fs, &o);
 	struct hm_finding f;
 	unsigned n = 0;
@@ -144,7 +145,8 @@ ascending_inserts_split_internal_nodes(void **state)
 	(void)state;
 	ok(fs, hm_stamp_next(fs, &s));
 	for (int i = 0; i < 6000; i++) {
-		struct hm_leaf e = { .obj_id = 0x300000, .key = 16 + i * 16384LL,
+		struct hm_leaf e = { .obj_id = 0x300000,
+		    .key = 16 + i * 16384LL,
 		    .create_tid = s.tid, .rec_type = HM_REC_DATA, .obj_type = 2,
 		    .localization = HM_LO_MISC, .data_len = 16 };
 
