@@ -469,10 +469,14 @@ inode(struct hm_check *c, const struct ino *i, uint64_t links)
 		return;		/* a root has a link nobody makes */
 	if (links == 0 && i->known && i->nlinks == 0)
 		chk_say(c, "H10", &w, "nlinks is 0");
-	else if (links == 0)
+	else if (links == 0 && i->known)
 		chk_say(c, "W9", &w, "no directory entry refers to object "
 		    "0x%016" PRIx64 " of PFS %u (nlinks %" PRIu64 ")", i->obj,
 		    i->pfs, i->nlinks);
+	else if (links == 0)
+		chk_say(c, "W9", &w, "no directory entry refers to object "
+		    "0x%016" PRIx64 " of PFS %u, and its inode can't be "
+		    "trusted", i->obj, i->pfs);
 	else if (i->known && i->nlinks != links && i->type != HM_OBJ_DIRECTORY)
 		chk_say(c, "W7", &w, "nlinks is %" PRIu64 ", %" PRIu64
 		    " directory entries refer to object 0x%016" PRIx64
