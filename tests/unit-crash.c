@@ -566,6 +566,78 @@ a_commit_on_top_of_an_aborted_one_is_before_or_after(void **state)
 	on_top_of_an_aborted_commit("empty-v7");
 }
 
+/* Delete a record in each of the first leaves: whole nodes of UNDO. */
+static void
+edit_wide(struct hm_fs *fs)
+{
+	struct hm_walk *w = hm_walk_open(fs, 0);
+	struct hm_stamp s;
+	struct hm_visit v;
+	uint64_t leaf[16];
+	unsigned n = 0;
+
+	ok(fs, hm_stamp_next(fs, &s));
+	while (n < 16 && hm_walk_next(w, &v) > 0)
+		if (v.node->type == 'L')
+			leaf[n++] = v.off;
+	hm_walk_close(w);
+	for (unsigned i = 0; i < n; i++) {
+		struct hm_node node;
+
+		ok(fs, hm_node_read(fs, leaf[i], &node));
+		for (int k = 0; k < node.count; k++)
+			if (node.elms[k].base.delete_tid == 0) {
+				ok(fs, hm_retire_element(fs, leaf[i], k, &s));
+				break;
+			}
+	}
+}
+
+/* The coincidence of D 10.3 made on purpose: of attempt 1 the first FIFO sector
+ * is lost and all others are there; then something with as many records as
+ * sectors is committed, and attempt 1 comes again. */
+static void
+stale_records_with_fitting_numbers_are_cleared_first(void **state)
+{
+	struct disk d;
+	struct hm_commit_io io;
+	struct hm_commit *c;
+	struct hm_fs *fs;
+	struct hm_stamp s;
+	uint64_t before;
+	bool cleared = false;
+	unsigned step, vol;
+	uint64_t byte;
+	const uint8_t *data;
+	size_t len;
+
+	(void)state;
+	scratch(&d, "steps-v7");
+	io = disk_io(&d);
+	fs = disk_open(&d);
+	edit_wide(fs);
+	c = plan(fs);
+	ok(fs, hm_commit_run(c, &io));
+	hm_commit_free(c);
+	hm_close(fs);
+	for (size_t i = 1; i < d.n && d.log[i].epoch == 0; i++)
+		put_sector(&d, &d.log[i], true);
+	fs = disk_open(&d);
+	ok(fs, hm_stamp_next(fs, &s));
+	commit_through(&d, fs);
+	before = recovered(&d);
+	edit_wide(fs);
+	c = plan(fs);
+	for (size_t i = 0; hm_commit_write(c, i, &step, &vol, &byte, &data,
+	    &len); i++)
+		cleared = cleared || (i == 0 && step == 5);
+	assert_true(cleared);	/* STEP_STALE */
+	hm_commit_free(c);
+	cut_everywhere(&d, fs, before);
+	hm_close(fs);
+	scrap(&d);
+}
+
 /* Bring the FIFO's end to within some sectors of its wrap. */
 static void
 fill_fifo(struct disk *d, struct hm_fs *fs)
@@ -728,6 +800,8 @@ main(void)
 		cmocka_unit_test(a_cut_commit_of_a_recovery_is_before_or_after),
 		cmocka_unit_test(
 		    a_commit_on_top_of_an_aborted_one_is_before_or_after),
+		cmocka_unit_test(
+		    stale_records_with_fitting_numbers_are_cleared_first),
 		cmocka_unit_test(
 		    a_cut_commit_is_before_or_after_at_the_wrap_of_the_fifo),
 		cmocka_unit_test(after_a_failed_write_the_old_bytes_are_back),
