@@ -105,6 +105,9 @@ struct hm_open_opts {
 	const char *const *maps; /* NULL, or for each image the map file of GNU
 				 * ddrescue (NULL: none): what was not rescued is
 				 * unreadable */
+	bool any_header;	/* an image without a readable header is the volume
+				 * of its place in the list: to put an undo file
+				 * back on what a commit left of it */
 	bool writable;		/* allow commit (files are still opened O_RDONLY) */
 	const volatile sig_atomic_t *interrupt; /* polled by all that takes long */
 };

@@ -58,10 +58,10 @@ what_instead(const struct hm_volume *h)
 	return "has no HAMMER signature";
 }
 
-/* The header of one image, given or made up. */
+/* The header of one image, the place-th, given or made up. */
 static int
-take_header(struct vol *v, const struct hm_open_opts *o, struct hm_volume *h,
-    struct hm_error *err)
+take_header(struct vol *v, unsigned place, const struct hm_open_opts *o,
+    struct hm_volume *h, struct hm_error *err)
 {
 	uint64_t guess;
 
@@ -72,6 +72,10 @@ take_header(struct vol *v, const struct hm_open_opts *o, struct hm_volume *h,
 	if (v->dev.ops->read(&v->dev, h, sizeof(*h), 0) == 0 &&
 	    looks_like_header(h) && o->vol_buf_beg == 0)
 		return 0;
+	if (o->any_header) {
+		h->vol_no = (int)place;
+		return 0;
+	}
 	if (o->vol_buf_beg != 0) {
 		if (looks_like_header(h) && h->vol_signature == HM_SIGNATURE &&
 		    areas_plausible(h))
@@ -137,7 +141,7 @@ open_one(struct hm_fs *fs, const char *path, const char *map,
 	v->path = strdup(path);
 	if (v->path == NULL)
 		return fail(err, "out of memory");
-	rc = take_header(v, o, &h, err);
+	rc = take_header(v, fs->s->nvol - 1, o, &h, err);
 	if (rc != 0)
 		return rc;
 	v->pub.path = v->path;
@@ -166,7 +170,7 @@ open_one(struct hm_fs *fs, const char *path, const char *map,
 
 /* The set as a whole: numbers, identity, completeness. */
 static int
-check_set(struct hm_fs *fs, struct hm_error *err)
+check_set(struct hm_fs *fs, const struct hm_open_opts *o, struct hm_error *err)
 {
 	struct hm_shared *s = fs->s;
 	struct hm_volume h, first;
@@ -184,7 +188,7 @@ check_set(struct hm_fs *fs, struct hm_error *err)
 		hm_read_base(fs, s->vols[i].pub.no, 0, &h, sizeof(h));
 		if (i == 0)
 			first = h;
-		else if (memcmp(&h.vol_fsid, &first.vol_fsid, 16) != 0 &&
+		else if (!o->any_header && memcmp(&h.vol_fsid, &first.vol_fsid, 16) != 0 &&
 		    s->vols[i].fake == NULL && s->vols[0].fake == NULL)
 			return fail(err, "%s and %s belong to different file "
 			    "systems (vol_fsid)", s->vols[0].path,
@@ -245,7 +249,7 @@ open_all(struct hm_fs *fs, const char *const *paths, int n,
 		rc = open_one(fs, paths[i], o->maps != NULL ? o->maps[i] : NULL,
 		    o, err);
 	if (rc == 0)
-		rc = check_set(fs, err);
+		rc = check_set(fs, o, err);
 	if (rc != 0)
 		return rc;
 	view_refresh(fs);

@@ -460,7 +460,7 @@ restore(const struct options *o)
 
 	if (o->nimages == 0)
 		return usage_error("--undo needs the images that were written");
-	opts.writable = true;
+	opts.writable = opts.any_header = true;
 	opts.interrupt = &interrupt;
 	fs = hm_open(o->images, o->nimages, &opts, &err);
 	if (fs == NULL) {

@@ -42,7 +42,7 @@ fine() {
 	esac
 }
 
-for i in july19-v1 basic-v7 empty-v1 vols3-v7 crash-v7-b; do
+for i in july19-v1 basic-v7 empty-v7 vols3-v7 crash-v7-c; do
 	img=$(unpacked "$i")
 	echo "$kinds" | while read -r k; do
 		for t in dot svg text; do

@@ -212,6 +212,28 @@ a_destroyed_header_is_made_up_from_the_freemap_and_the_nodes(void **state)
 }
 
 static void
+to_put_bytes_back_an_image_needs_no_header(void **state)
+{
+	static const uint8_t zeros[HM_BUFSIZE];
+	struct hm_open_opts o = { .any_header = true };
+	struct small s;
+	struct hm_error err;
+	struct hm_fs *fs;
+
+	(void)state;
+	small_make(&s, 6);
+	assert_int_equal(pwrite(s.fd, zeros, sizeof(zeros), 0),
+	    (ssize_t)sizeof(zeros));
+	assert_null(open_with(s.path, NULL, &err));
+	fs = open_with(s.path, &o, &err);
+	assert_non_null(fs);
+	assert_non_null(hm_vol_no(fs, 0));
+	hm_close(fs);
+	unlink(s.path);
+	close(s.fd);
+}
+
+static void
 a_file_cut_short_opens_and_says_what_is_beyond(void **state)
 {
 	struct small s;
@@ -327,6 +349,7 @@ main(void)
 		T(a_wrong_label_crc_version_or_count_still_opens),
 		T(a_damaged_signature_is_a_finding_when_the_rest_is_a_header),
 		T(a_destroyed_header_is_made_up_from_the_freemap_and_the_nodes),
+		T(to_put_bytes_back_an_image_needs_no_header),
 		T(a_file_cut_short_opens_and_says_what_is_beyond),
 		T(a_partition_inside_a_disk_image_is_found_by_its_offset),
 		T(what_ddrescue_could_not_read_is_unreadable_and_not_zero),
