@@ -139,9 +139,7 @@ base_close(struct hm_fs *b)
 {
 	if (b == NULL)
 		return;
-	for (size_t i = 0; i < b->nfind; i++)
-		hm_finding_free(&b->find[i]);
-	free(b->find);
+	findings_drop(b);
 	view_cache_free(b);
 	overlay_free(b->s->overlay);
 	free(b->s);

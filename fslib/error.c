@@ -71,9 +71,10 @@ static bool
 already_waiting(const struct hm_fs *fs, const char *id, uint64_t addr, int idx)
 {
 	/* Hostile loops meet the same thing again at once, not much later. */
-	size_t from = fs->nfind > 16 ? fs->nfind - 16 : 0;
+	size_t end = fs->hfind + fs->nfind;
+	size_t from = fs->nfind > 16 ? end - 16 : fs->hfind;
 
-	for (size_t i = from; i < fs->nfind; i++)
+	for (size_t i = from; i < end; i++)
 		if (fs->find[i].addr == addr && fs->find[i].idx == idx &&
 		    strcmp(fs->find[i].id, id) == 0)
 			return true;
@@ -83,6 +84,11 @@ already_waiting(const struct hm_fs *fs, const char *id, uint64_t addr, int idx)
 static struct hm_finding *
 finding_slot(struct hm_fs *fs)
 {
+	if (fs->hfind > 0 && fs->hfind + fs->nfind == fs->cfind) {
+		memmove(fs->find, fs->find + fs->hfind,
+		    fs->nfind * sizeof(*fs->find));
+		fs->hfind = 0;
+	}
 	if (fs->nfind == fs->cfind) {
 		size_t n = fs->cfind ? fs->cfind * 2 : 16;
 		struct hm_finding *p = realloc(fs->find, n * sizeof(*p));
@@ -92,7 +98,7 @@ finding_slot(struct hm_fs *fs)
 		fs->find = p;
 		fs->cfind = n;
 	}
-	return &fs->find[fs->nfind];
+	return &fs->find[fs->hfind + fs->nfind];
 }
 
 void
@@ -134,8 +140,9 @@ hm_finding_take(struct hm_fs *fs, struct hm_finding *out)
 {
 	if (fs->nfind == 0)
 		return 0;
-	*out = fs->find[0];
-	memmove(fs->find, fs->find + 1, --fs->nfind * sizeof(*fs->find));
+	*out = fs->find[fs->hfind++];
+	if (--fs->nfind == 0)
+		fs->hfind = 0;
 	return 1;
 }
 
@@ -154,6 +161,16 @@ hm_finding_free(struct hm_finding *f)
 }
 
 void
+findings_drop(struct hm_fs *fs)
+{
+	for (size_t i = 0; i < fs->nfind; i++)
+		hm_finding_free(&fs->find[fs->hfind + i]);
+	free(fs->find);
+	fs->find = NULL;
+	fs->hfind = fs->nfind = fs->cfind = 0;
+}
+
+void
 hm_findings_move(struct hm_fs *to, struct hm_fs *from)
 {
 	for (size_t i = 0; i < from->nfind; i++) {
@@ -161,14 +178,14 @@ hm_findings_move(struct hm_fs *to, struct hm_fs *from)
 
 		if (to->nfind >= FINDINGS_KEPT ||
 		    (f = finding_slot(to)) == NULL) {
-			hm_finding_free(&from->find[i]);
+			hm_finding_free(&from->find[from->hfind + i]);
 			to->lost++;
 			continue;
 		}
-		*f = from->find[i];
+		*f = from->find[from->hfind + i];
 		to->nfind++;
 	}
 	to->seen += from->seen;
-	from->nfind = 0;
+	from->nfind = from->hfind = 0;
 	from->seen = 0;
 }

@@ -115,8 +115,8 @@ struct hm_fs {
 	struct hm_shared *s;
 	bool dup;			/* hm_dup made it: s is not ours */
 	struct hm_error err;
-	struct hm_finding *find;	/* waiting findings, a ring from head */
-	size_t nfind, cfind;
+	struct hm_finding *find;	/* waiting findings: nfind from hfind on */
+	size_t hfind, nfind, cfind;
 	uint64_t seen;			/* E and W ever noted */
 	uint64_t lost;			/* beyond what is kept */
 	struct cache *cache;		/* of small reads (view.c), or NULL */
@@ -137,6 +137,9 @@ void view_refresh(struct hm_fs *fs);
 /* The image itself was written (commit): forget what was read of it. */
 void view_image_changed(struct hm_fs *fs);
 void view_cache_free(struct hm_fs *fs);
+
+/* Free the findings waiting in a handle. */
+void findings_drop(struct hm_fs *fs);
 
 void *hm_calloc(struct hm_fs *fs, size_t n, size_t size); /* fails with ENOMEM */
 

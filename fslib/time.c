@@ -606,9 +606,7 @@ timeline_free(struct timeline *t)
 		return;
 	for (size_t i = 0; i < t->size; i++)
 		free(t->tab[i].v);
-	for (size_t i = 0; i < t->io.nfind; i++)
-		hm_finding_free(&t->io.find[i]);
-	free(t->io.find);
+	findings_drop(&t->io);
 	view_cache_free(&t->io);
 	hm_fifo_close(t->fifo);
 	free(t->tab);
@@ -1117,8 +1115,6 @@ hm_view_close(struct hm_fs *v)
 	view_cache_free(v);
 	overlay_free(v->s->overlay);
 	free(v->s);
-	for (size_t i = 0; i < v->nfind; i++)
-		hm_finding_free(&v->find[i]);
-	free(v->find);
+	findings_drop(v);
 	free(v);
 }

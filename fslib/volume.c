@@ -311,9 +311,7 @@ hm_close(struct hm_fs *fs)
 {
 	if (fs == NULL)
 		return;
-	for (size_t i = 0; i < fs->nfind; i++)
-		hm_finding_free(&fs->find[i]);
-	free(fs->find);
+	findings_drop(fs);
 	view_cache_free(fs);
 	if (fs->s != NULL && !fs->dup)
 		close_shared(fs->s);
