@@ -358,7 +358,7 @@ void hm_set_free(struct hm_set *s);
 /* ----------------------------------------------------------- records (O 7) */
 
 /* Read the data of a leaf element: *len = data_len bytes into buf (65536 long).
- * HM_EDAMAGE: length outside 1..65536 or an address not of zones 8..11. */
+ * HM_EDAMAGE: length outside 1..65536 or an address not of zones 9..11. */
 int hm_record_read(struct hm_fs *fs, const struct hm_leaf *elm, void *buf,
     size_t *len);
 /* The verdict of the `records` relation: none, ok, bad (also unreadable). */

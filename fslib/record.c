@@ -27,10 +27,10 @@ hm_record_read(struct hm_fs *fs, const struct hm_leaf *elm, void *buf,
 		return hm_fail(fs, HM_EDAMAGE, elm->data_offset,
 		    "record data of %" PRId32 " bytes, valid are 1 to 65536",
 		    elm->data_len);
-	if (zone < HM_ZONE_BTREE || zone > HM_ZONE_SMALL)
+	if (zone <= HM_ZONE_BTREE || zone > HM_ZONE_SMALL)
 		return hm_fail(fs, HM_EDAMAGE, elm->data_offset,
 		    "record data at 0x%016" PRIx64
-		    ", valid are addresses of zones 8 to 11", elm->data_offset);
+		    ", valid are addresses of zones 9 to 11", elm->data_offset);
 	*len = (size_t)elm->data_len;
 	return hm_read(fs, elm->data_offset, buf, *len);
 }

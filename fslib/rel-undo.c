@@ -118,6 +118,9 @@ fill(struct hm_rel_cursor *c, const struct hm_fifo_rec *r, struct hm_row *row)
 	cell_u(row, COL_CRC, (uint64_t)r->crc);
 	if (!r->has_seq)
 		null |= 1u << COL_SEQ;
+	/* Such a head says nothing; its zeros come from the reader. */
+	if (r->why == HM_FIFO_UNREADABLE)
+		null |= 1u << COL_TYPE | 1u << COL_SIZE | 1u << COL_SEQ;
 	if (!r->has_body || r->type != HM_FIFO_UNDO)
 		null |= 1u << COL_UNDO_OFFSET;
 	if (!r->has_body)
