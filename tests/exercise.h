@@ -23,7 +23,8 @@ enum {
 	DO_NAMES = 8,		/* files, paths, directories, file data */
 	DO_PRINT = 16,		/* places, field paths, every field as text */
 	DO_LIST = 32,		/* the fast lister, with its threads */
-	DO_ALL = 63,
+	DO_SLOW = 64,		/* what reads the whole volume, or all of time */
+	DO_ALL = 127,
 };
 
 /* Enough rows to see the structure; an image of these tests has no more that
@@ -272,6 +273,12 @@ exercise(struct hm_fs *fs, unsigned what)
 			kind = DO_FIFO;
 		else if (strcmp(r->name, "files") == 0)
 			kind = DO_NAMES;
+		else if (strcmp(r->name, "usage") == 0)
+			kind = DO_TREE;
+		else if (strcmp(r->name, "scan") == 0 ||
+		    strcmp(r->name, "cycles") == 0 ||
+		    strcmp(r->name, "transactions") == 0)
+			kind = DO_SLOW;
 		else if (strcmp(r->name, "volumes") == 0 ||
 		    strcmp(r->name, "zones") == 0)
 			kind = DO_ALL;

@@ -191,11 +191,12 @@ collect_fifo(struct hm_fs *fs)
 			type = "fifo_head";
 		else if (h.hdr_type == HM_FIFO_PAD && pads++ < 2)
 			type = "fifo_head";
-		p = type ? place_add(fs, type, base + at, DO_FIFO) : NULL;
+		p = type ? place_add(fs, type, base + at, DO_FIFO |
+		    DO_SLOW) : NULL;
 		if (p) {
 			p->crc = CRC_FIFO;
 			p = place_add(fs, "fifo_tail", base + at + h.hdr_size -
-			    8, DO_FIFO);
+			    8, DO_FIFO | DO_SLOW);
 			if (p) {
 				p->crc = CRC_FIFO;
 				p->whole = (p - 1)->whole;

@@ -3,7 +3,8 @@
 # kind of wrong number: no crash, no hang, no sanitizer report, no more memory
 # than an image of that size can need.
 . tests/lib.sh
-export ASAN_OPTIONS=hard_rss_limit_mb=1500
+# Small structures live and die by the million: short memories of them will do.
+export ASAN_OPTIONS=hard_rss_limit_mb=1500:quarantine_size_mb=4:max_malloc_fill_size=0:malloc_context_size=6
 
 # all IMAGE [-l]: in two parts at once
 all() {
