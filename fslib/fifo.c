@@ -295,6 +295,10 @@ hm_fifo_before(struct hm_fifo *f, uint64_t addr, struct hm_fifo_rec *r)
 		return false;
 	memcpy(&t, buffer(f, end - 8) + (end - 8) % HM_BUFSIZE, sizeof(t));
 	r->addr = HM_FIFO_BASE + end - 8;
+	if (sector_bad(f, end - 8)) {
+		r->why = HM_FIFO_UNREADABLE;
+		return false;
+	}
 	/* A PAD of 8 bytes is its own tail, with the head's signature. */
 	if (t.tail_signature == HM_FIFO_TAIL_SIGNATURE)
 		size = t.tail_size;

@@ -84,8 +84,9 @@ struct vol {
 /* A position in time: the layer between image and overlay (time.c). */
 struct time_view {
 	/* Change buf, bytes [byte, byte+len) of a volume as on the image, to what
-	 * they were at the position. Called by any thread; must not fail. */
-	void (*patch)(const struct time_view *t, unsigned vol, uint64_t byte,
+	 * they were at the position.  Called by any thread.  False: the FIFO
+	 * could not be read. */
+	bool (*patch)(const struct time_view *t, unsigned vol, uint64_t byte,
 	    uint8_t *buf, size_t len);
 	void (*free)(struct time_view *t);
 };

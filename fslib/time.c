@@ -145,10 +145,10 @@ struct resolved {
 	uint8_t data[PAGE_SIZE_];
 };
 
-/* The walk has read these bytes before; should that fail now, twice, zeros.
+/* False: the FIFO can't be read here any more (the walk could, once).
  * Without edits straight from the device: a view is read by many threads at
  * once, and a handle of its own would be a cache of its own. */
-static void
+static bool
 payload_read(const struct timeline *t, const struct entry *e, uint32_t skip,
     void *buf, size_t len)
 {
@@ -157,22 +157,20 @@ payload_read(const struct timeline *t, const struct entry *e, uint32_t skip,
 	    sizeof(struct hm_undo) + skip;
 	struct hm_phys ph;
 	struct vol *v;
+	int rc;
 
-	memset(buf, 0, len);
 	if (hm_translate(&h, at, len, &ph) != HM_LOOKUP_OK)
-		return;
+		return false;
 	if (overlay_pages(h.s->overlay) > 0) {
-		view_read(&h, ph.vol, ph.byte, buf, len, VIEW_EDITS);
+		rc = view_read(&h, ph.vol, ph.byte, buf, len, VIEW_EDITS);
 		view_cache_free(&h);
-		return;
+		return rc == 0;
 	}
 	v = h.s->by_no[ph.vol];
-	if (v->dev.ops->read(&v->dev, buf, len, ph.byte) != 0 &&
-	    v->dev.ops->read(&v->dev, buf, len, ph.byte) != 0)
-		memset(buf, 0, len);
+	return v->dev.ops->read(&v->dev, buf, len, ph.byte) == 0;
 }
 
-static void
+static bool
 resolve_one(const struct timeline *t, const struct entry *e, uint64_t page,
     struct resolved *r, size_t *unknown)
 {
@@ -186,8 +184,9 @@ resolve_one(const struct timeline *t, const struct entry *e, uint64_t page,
 	at = (size_t)(lo - page);
 	n = (size_t)(hi - lo);
 	if (memchr(r->known + at, 0, n) == NULL)
-		return;
-	payload_read(t, e, (uint32_t)(lo - e->byte), text, n);
+		return true;
+	if (!payload_read(t, e, (uint32_t)(lo - e->byte), text, n))
+		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (r->known[at + i])
 			continue;
@@ -195,10 +194,12 @@ resolve_one(const struct timeline *t, const struct entry *e, uint64_t page,
 		r->data[at + i] = text[i];
 		--*unknown;
 	}
+	return true;
 }
 
-/* Oldest first: the first to give a byte wins. */
-static void
+/* Oldest first: the first to give a byte wins.  False: a record could not be
+ * read. */
+static bool
 resolve(const struct timeline *t, const struct touched *p, uint32_t below,
     uint64_t page, struct resolved *r)
 {
@@ -207,7 +208,9 @@ resolve(const struct timeline *t, const struct touched *p, uint32_t below,
 	r->key = p->key;
 	memset(r->known, 0, sizeof(r->known));
 	for (uint32_t i = below; i > 0 && unknown > 0; i--)
-		resolve_one(t, &t->rec[p->v[i - 1]], page, r, &unknown);
+		if (!resolve_one(t, &t->rec[p->v[i - 1]], page, r, &unknown))
+			return false;
+	return true;
 }
 
 static void
@@ -237,7 +240,7 @@ struct tview {
 	_Atomic(struct resolved *) cache[CACHE_SLOTS];
 };
 
-static void
+static bool
 patch_page(const struct tview *v, const struct touched *p, uint64_t page,
     size_t at, uint8_t *buf, size_t len)
 {
@@ -246,28 +249,31 @@ patch_page(const struct tview *v, const struct touched *p, uint64_t page,
 	struct resolved *r, *none = NULL, here;
 
 	if (below == 0)
-		return;
+		return true;
 	if (below <= CACHE_FROM) {
-		resolve(v->line, p, below, page, &here);
+		if (!resolve(v->line, p, below, page, &here))
+			return false;
 		overlay_known(&here, at, buf, len);
-		return;
+		return true;
 	}
 	slot = &((struct tview *)v)->cache[hash(p->key) % CACHE_SLOTS];
 	r = atomic_load_explicit(slot, memory_order_acquire);
 	if (r != NULL && r->key == p->key) {
 		overlay_known(r, at, buf, len);
-		return;
+		return true;
 	}
-	resolve(v->line, p, below, page, &here);
+	if (!resolve(v->line, p, below, page, &here))
+		return false;
 	overlay_known(&here, at, buf, len);
 	if (r != NULL || (r = malloc(sizeof(*r))) == NULL)
-		return;
+		return true;
 	*r = here;
 	if (!atomic_compare_exchange_strong(slot, &none, r))
 		free(r);
+	return true;
 }
 
-static void
+static bool
 tview_patch(const struct time_view *t, unsigned vol, uint64_t byte,
     uint8_t *buf, size_t len)
 {
@@ -278,12 +284,13 @@ tview_patch(const struct time_view *t, unsigned vol, uint64_t byte,
 		size_t n = PAGE_SIZE_ - at < len ? PAGE_SIZE_ - at : len;
 		const struct touched *p = timeline_page(v->line, vol, byte);
 
-		if (p != NULL)
-			patch_page(v, p, byte - at, at, buf, n);
+		if (p != NULL && !patch_page(v, p, byte - at, at, buf, n))
+			return false;
 		buf += n;
 		byte += n;
 		len -= n;
 	}
+	return true;
 }
 
 static void
@@ -540,8 +547,14 @@ walk(struct hm_fs *fs, struct timeline *t)
 		stop(t, "one lap, the older records are overwritten");
 		return 0;
 	}
-	if (!hm_fifo_before(t->fifo, t->pos, &r))
+	if (!hm_fifo_before(t->fifo, t->pos, &r)) {
+		/* Overwritten records are no news; a disk that fails is. */
+		if (r.why == HM_FIFO_UNREADABLE)
+			hm_find(fs, in_range(t, t->pos) ? "E1" : "W21", t->pos,
+			    0, -1, "the FIFO before 0x%016" PRIx64
+			    " can't be read", t->pos);
 		return resync(fs, t, hm_fifo_why_text(r.why));
+	}
 	if (r.size > t->limit - t->walked) {
 		stop(t, "one lap, the older records are overwritten");
 		return 0;
@@ -949,8 +962,11 @@ hm_time_read(struct hm_fs *fs, uint64_t taken, uint64_t addr, void *buf,
 		struct resolved here;
 
 		if (pg != NULL) {
-			resolve(t, pg, touched_below(pg, taken), ph.byte - at,
-			    &here);
+			if (!resolve(t, pg, touched_below(pg, taken),
+			    ph.byte - at, &here))
+				return hm_fail(fs, HM_EIO, addr, "the old "
+				    "bytes of 0x%016" PRIx64 " can't be read "
+				    "from the FIFO", addr);
 			overlay_known(&here, at, p, n);
 		}
 		p += n;

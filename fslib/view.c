@@ -159,8 +159,11 @@ read_below(struct hm_fs *fs, unsigned vol, uint64_t byte, void *buf,
 	const struct time_view *t = fs->s->time;
 	int rc = hm_read_base(fs, vol, byte, buf, len);
 
-	if (rc == 0 && (layers & VIEW_TIME) && t != NULL)
-		t->patch(t, vol, byte, buf, len);
+	if (rc == 0 && (layers & VIEW_TIME) && t != NULL &&
+	    !t->patch(t, vol, byte, buf, len))
+		return hm_fail(fs, HM_EIO, 0, "volume %u: the old bytes of byte "
+		    "%llu can't be read from the FIFO", vol,
+		    (unsigned long long)byte);
 	return rc;
 }
 
