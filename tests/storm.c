@@ -224,12 +224,15 @@ finish(struct term *t)
 	int status;
 
 	ioctl(t->master, TIOCSWINSZ, &size);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 1200; i++) {
 		if (i % 20 == 0)
 			send_text(t, "\003\033");
 		if (i % 20 == 10)
 			send_text(t, "Q");
+		/* Once the terminal is closed there is nothing to wait for
+		 * in it, but leaks are still being looked for. */
 		drain(t, 100);
+		poll(NULL, 0, 50);
 		if (ended(t, &status)) {
 			drain(t, 0);
 			return judge(t, status);
