@@ -6,6 +6,8 @@
 # one that called it adds up.
 
 export LC_ALL=C TZ=UTC
+# graphviz keeps memory of its own; which it is need not be told
+export LSAN_OPTIONS="print_suppressions=0${LSAN_OPTIONS:+:$LSAN_OPTIONS}"
 unset NO_COLOR PAGER ANVILRC XDG_STATE_HOME XDG_CONFIG_HOME
 O=${O:-build}			# the build to test
 SAN=${SAN:-$O/fuzz}		# the one with sanitizers
