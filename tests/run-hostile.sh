@@ -11,9 +11,9 @@ all() {
 	name=$1
 	shift
 	set -- "$@" "$(unpacked "$name" | tr -d ' ')"
-	timeout 900 "$SAN/tests/hostile" -p 1/2 "$@" > "$tmp/log1" 2>&1 &
+	timeout 1500 "$SAN/tests/hostile" -p 1/2 "$@" > "$tmp/log1" 2>&1 &
 	second=$!
-	timeout 900 "$SAN/tests/hostile" -p 0/2 "$@" > "$tmp/log0" 2>&1
+	timeout 1500 "$SAN/tests/hostile" -p 0/2 "$@" > "$tmp/log0" 2>&1
 	s0=$?
 	wait "$second"
 	s1=$?
