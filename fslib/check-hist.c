@@ -218,16 +218,6 @@ edge_order(const void *a, const void *b)
 	return d ? d : (int)x->last - (int)y->last;
 }
 
-static int
-stamp_order(const void *a, const void *b)
-{
-	const struct stamp *x = a, *y = b;
-
-	if (x->tid != y->tid)
-		return x->tid < y->tid ? -1 : 1;
-	return x->ts < y->ts ? -1 : x->ts > y->ts;
-}
-
 static void
 edges(struct hm_check *c)
 {
@@ -245,31 +235,39 @@ edges(struct hm_check *c)
 /* Times must not fall by more than a flush may take. */
 enum { SLACK = 60 };
 
-static void
+static int
 stamps(struct hm_check *c)
 {
-	struct stamp *s = c->times->stamp.v;
+	const struct stamp *all = c->times->stamp.v, *s;
 	size_t n = c->times->stamp.n;
+	struct hm_pair *p = hm_calloc(c->fs, n * 2 + 1, sizeof(*p));
 	uint32_t high = 0;
 	bool low = false;
 
-	if (n > 0)
-		qsort(s, n, sizeof(*s), stamp_order);
+	if (p == NULL)
+		return HM_ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		p[i] = (struct hm_pair){ all[i].tid, all[i].ts, (uint32_t)i };
+	hm_sort_pairs(p, p + n, n);
 	for (size_t i = 0; i < n; i++) {
-		struct say w = { .addr = s[i].node + offsetof(struct hm_node,
-		    elms) + s[i].idx * sizeof(union hm_elm), .node = s[i].node,
-		    .idx = s[i].idx, .time = (uint64_t)s[i].ts * 1000000 };
+		struct say w;
 
-		if (s[i].ts >= high) {
-			high = s[i].ts;
+		s = &all[p[i].i];
+		w = (struct say){ .addr = s->node + offsetof(struct hm_node,
+		    elms) + s->idx * sizeof(union hm_elm), .node = s->node,
+		    .idx = s->idx, .time = (uint64_t)s->ts * 1000000 };
+		if (s->ts >= high) {
+			high = s->ts;
 			low = false;
-		} else if (s[i].ts + SLACK < high && !low) {
+		} else if (s->ts + SLACK < high && !low) {
 			low = true;
 			chk_say(c, "W10", &w, "TID 0x%016" PRIx64 " has time "
-			    "%u, earlier ones have up to %u", s[i].tid,
-			    s[i].ts, high);
+			    "%u, earlier ones have up to %u", s->tid,
+			    s->ts, high);
 		}
 	}
+	free(p);
+	return 0;
 }
 
 /* How far ahead next_tid may be before it is worth a word. */
@@ -285,7 +283,8 @@ chk_times(struct hm_check *c)
 	if (c->times == NULL)
 		return 1;
 	edges(c);
-	stamps(c);
+	if (stamps(c) < 0)
+		return HM_ENOMEM;
 	if (next > c->max_tid && next - c->max_tid > FAR_AHEAD)
 		chk_say(c, "W6", &w, "next_tid is 0x%016" PRIx64 ", the highest "
 		    "TID in the tree 0x%016" PRIx64, next, c->max_tid);

@@ -3,8 +3,10 @@
  * `namespace` and `pfs`.
  *
  * What is live is compared: of a slave PFS what its sync_end_tid shows.
- * Memory: some 70 bytes for each live inode and each live entry; if there are
- * snapshot records, 40 more for each version.
+ * Inodes, entries and other records are each sorted by their object, and what
+ * belongs together is met in one walk along two lists.  Memory: some 100 bytes
+ * for each live inode and each live entry; if there are snapshot records, 40
+ * more for each version.
  *
  * A finding has the address of the element.
  */
@@ -19,6 +21,7 @@ struct ino {
 	uint32_t pfs;
 	uint8_t idx, type, cap;
 	bool known;		/* the data could be read */
+	bool again;		/* another live inode of the same object */
 	uint64_t obj, nlinks, size, node, create, ctime;
 	uint64_t links;		/* entries that refer to it */
 	uint64_t end;		/* of its last data */
@@ -28,6 +31,7 @@ struct ent {
 	uint32_t pfs, dir_pfs;
 	uint64_t obj, dir, node, create;
 	uint8_t idx, fits;
+	bool found;		/* there is a live inode */
 };
 
 struct other {			/* an object that has records */
@@ -58,8 +62,13 @@ struct snap {
 struct names {
 	struct vec ino, ent, other, inover, entver, pfs, snap;
 	uint32_t by_pfs[65536];		/* index in pfs plus 1 */
-	uint32_t *hash;		/* index in ino plus 1, by PFS and object */
-	size_t slots;		/* a power of 2 */
+	struct hm_pair *by_obj;	/* ino, sorted by object and PFS */
+	enum {
+		NAMES_BEGIN, NAMES_LINKS, NAMES_ENTRIES, NAMES_OTHERS,
+		NAMES_INODES, NAMES_VERSIONS, NAMES_SNAPSHOTS, NAMES_TIMES,
+	} stage;
+	size_t pos;		/* in the list of this stage */
+	size_t snap_pos;
 	uint8_t seen[65536 / 8];	/* PFS ids met in keys */
 	bool root_pfs;
 };
@@ -376,49 +385,78 @@ chk_names_other(struct hm_check *c, const struct hm_leaf *e, uint64_t node,
 
 /* --------------------------------------------------------------- comparing */
 
-static size_t
-slot_of(const struct names *n, uint32_t pfs, uint64_t obj)
+enum { NOBODY = UINT32_MAX };
+
+/* Room for n pairs and as many again to sort them. */
+static struct hm_pair *
+pairs(struct hm_check *c, size_t n)
 {
-	const struct ino *v = n->ino.v;
-	uint64_t h = (obj ^ (uint64_t)pfs << 48) *
-	    UINT64_C(0x9E3779B97F4A7C15);
-	size_t i = (size_t)(h >> 24) & (n->slots - 1);
-
-	for (; n->hash[i] != 0; i = (i + 1) & (n->slots - 1)) {
-		const struct ino *x = &v[n->hash[i] - 1];
-
-		if (x->obj == obj && x->pfs == pfs)
-			break;
-	}
-	return i;
+	return n < NOBODY ? hm_calloc(c->fs, n * 2 + 1,
+	    sizeof(struct hm_pair)) : NULL;
 }
 
+/* Sort the inodes; of several of one object the first counts. */
 static int
-ino_index(struct hm_check *c)
+sort_inodes(struct hm_check *c)
 {
 	struct names *n = c->names;
-	const struct ino *v = n->ino.v;
+	struct ino *v = n->ino.v;
+	struct hm_pair *p = pairs(c, n->ino.n);
 
-	for (n->slots = 64; n->slots < n->ino.n * 2; n->slots *= 2)
-		;
-	n->hash = hm_calloc(c->fs, n->slots, sizeof(*n->hash));
-	if (n->hash == NULL)
-		return HM_ENOMEM;
-	for (size_t i = 0; i < n->ino.n; i++) {
-		size_t at = slot_of(n, v[i].pfs, v[i].obj);
-
-		if (n->hash[at] == 0)
-			n->hash[at] = (uint32_t)i + 1;
-	}
+	if (p == NULL)
+		return chk_nomem(c);
+	n->by_obj = p;
+	for (size_t i = 0; i < n->ino.n; i++)
+		p[i] = (struct hm_pair){ v[i].obj, v[i].pfs, (uint32_t)i };
+	hm_sort_pairs(p, p + n->ino.n, n->ino.n);
+	for (size_t i = 1; i < n->ino.n; i++)
+		if (hm_pair_cmp(&p[i - 1], &p[i]) == 0)
+			v[p[i].i].again = true;
 	return 0;
+}
+
+/* The inode with this key, *at or later in the sorted list, or NULL. */
+static struct ino *
+ino_next(const struct names *n, size_t *at, const struct hm_pair *key)
+{
+	while (*at < n->ino.n && hm_pair_cmp(&n->by_obj[*at], key) < 0)
+		++*at;
+	return *at < n->ino.n && hm_pair_cmp(&n->by_obj[*at], key) == 0 ?
+	    (struct ino *)n->ino.v + n->by_obj[*at].i : NULL;
 }
 
 static struct ino *
 ino_find(const struct names *n, uint32_t pfs, uint64_t obj)
 {
-	uint32_t i = n->hash[slot_of(n, pfs, obj)];
+	const struct hm_pair *p = hm_pair_find(n->by_obj, n->ino.n, obj, pfs);
 
-	return i != 0 ? (struct ino *)n->ino.v + (i - 1) : NULL;
+	return p != NULL ? (struct ino *)n->ino.v + p->i : NULL;
+}
+
+/* Count the entries that refer to each inode. */
+static int
+count_links(struct hm_check *c)
+{
+	struct names *n = c->names;
+	struct ent *e = n->ent.v;
+	struct hm_pair *p = pairs(c, n->ent.n);
+	size_t at = 0;
+
+	if (p == NULL)
+		return chk_nomem(c);
+	for (size_t i = 0; i < n->ent.n; i++)
+		p[i] = (struct hm_pair){ e[i].obj, e[i].pfs, (uint32_t)i };
+	hm_sort_pairs(p, p + n->ent.n, n->ent.n);
+	for (size_t i = 0; i < n->ent.n; i++) {
+		struct ino *ino = ino_next(n, &at, &p[i]);
+
+		if (ino == NULL)
+			continue;
+		ino->links++;
+		e[p[i].i].found = true;
+	}
+	free(p);
+	return 0;
 }
 
 /* The name in the entry, escaped, for a sentence. */
@@ -439,14 +477,13 @@ name_of(struct hm_check *c, const struct ent *e, char *buf, size_t size)
 }
 
 static void
-entry(struct hm_check *c, const struct ent *e, const struct ino *target,
-    const struct ino *dir)
+entry(struct hm_check *c, const struct ent *e, const struct ino *dir)
 {
 	struct hm_base b;
 	struct say w = at(e->node, e->idx, &b, e->dir_pfs, e->dir, e->create);
 	char name[80];
 
-	if (target == NULL)
+	if (!e->found)
 		chk_say(c, "W8", &w, "entry \"%s\" of directory 0x%016" PRIx64
 		    " refers to object 0x%016" PRIx64 " of PFS %u, which has "
 		    "no live inode", name_of(c, e, name, sizeof(name)), e->dir,
@@ -459,8 +496,9 @@ entry(struct hm_check *c, const struct ent *e, const struct ino *target,
 }
 
 static void
-inode(struct hm_check *c, const struct ino *i, uint64_t links)
+inode(struct hm_check *c, const struct ino *i)
 {
+	uint64_t links = i->links;
 	struct hm_base b;
 	struct say w = at(i->node, i->idx, &b, i->pfs, i->obj, i->create);
 
@@ -483,47 +521,32 @@ inode(struct hm_check *c, const struct ino *i, uint64_t links)
 		    " of PFS %u", i->nlinks, links, i->obj, i->pfs);
 }
 
-static void
-links(struct hm_check *c)
+/* How many items of a list are done before the caller is asked again. */
+enum { SLICE = 1 << 16 };
+
+static size_t
+slice_end(const struct names *n, size_t all)
 {
-	struct names *n = c->names;
-	struct ino *i = n->ino.v;
-	const struct ent *e = n->ent.v;
-	const struct ino *dir = NULL;
-
-	for (size_t k = 0; k < n->ent.n; k++) {
-		struct ino *target = ino_find(n, e[k].pfs, e[k].obj);
-
-		/* entries of one directory come together */
-		if (k == 0 || e[k].dir != e[k - 1].dir ||
-		    e[k].dir_pfs != e[k - 1].dir_pfs)
-			dir = ino_find(n, e[k].dir_pfs, e[k].dir);
-		if (target != NULL)
-			target->links++;
-		entry(c, &e[k], target, dir);
-	}
-	for (size_t k = 0; k < n->ino.n; k++)
-		if (ino_find(n, i[k].pfs, i[k].obj) == &i[k])
-			inode(c, &i[k], i[k].links);
+	return n->pos + SLICE < all ? n->pos + SLICE : all;
 }
 
 static int
-other_order(const void *a, const void *b)
+entries(struct hm_check *c)
 {
-	const struct other *x = a, *y = b;
-	int d = cmp64(x->pfs, y->pfs);
+	struct names *n = c->names;
+	const struct ent *e = n->ent.v;
+	size_t end = slice_end(n, n->ent.n);
+	const struct ino *dir = NULL;
 
-	return d ? d : cmp64(x->obj, y->obj);
-}
-
-static void
-orphan(struct hm_check *c, const struct other *o)
-{
-	struct hm_base b;
-	struct say w = at(o->node, o->idx, &b, o->pfs, o->obj, o->create);
-
-	chk_say(c, "X2", &w, "live records of object 0x%016" PRIx64
-	    " of PFS %u, which has no live inode", o->obj, o->pfs);
+	for (size_t k = n->pos; k < end; k++) {
+		/* entries of one directory come together */
+		if (k == n->pos || e[k].dir != e[k - 1].dir ||
+		    e[k].dir_pfs != e[k - 1].dir_pfs)
+			dir = ino_find(n, e[k].dir_pfs, e[k].dir);
+		entry(c, &e[k], dir);
+	}
+	n->pos = end;
+	return end == n->ent.n;
 }
 
 static void
@@ -537,31 +560,61 @@ past_end(struct hm_check *c, const struct ino *i)
 		    PRIu64, i->end, i->size);
 }
 
-/* Objects that have records: those without an inode come to the front of the
- * list and are told once each. */
-static void
-orphans(struct hm_check *c)
+static int
+inodes(struct hm_check *c)
 {
 	struct names *n = c->names;
-	struct other *o = n->other.v;
 	const struct ino *v = n->ino.v;
-	size_t lost = 0;
+	size_t end = slice_end(n, n->ino.n);
 
-	for (size_t i = 0; i < n->other.n; i++) {
-		struct ino *ino = ino_find(n, o[i].pfs, o[i].obj);
-
-		if (ino == NULL)
-			o[lost++] = o[i];
-		else if (o[i].end > ino->end)
-			ino->end = o[i].end;
-	}
-	if (lost > 0)
-		qsort(o, lost, sizeof(*o), other_order);
-	for (size_t i = 0; i < lost; i++)
-		if (i == 0 || other_order(&o[i - 1], &o[i]) != 0)
-			orphan(c, &o[i]);
-	for (size_t i = 0; i < n->ino.n; i++)
+	for (size_t i = n->pos; i < end; i++) {
+		if (!v[i].again)
+			inode(c, &v[i]);
 		past_end(c, &v[i]);
+	}
+	n->pos = end;
+	return end == n->ino.n;
+}
+
+static void
+orphan(struct hm_check *c, const struct other *o)
+{
+	struct hm_base b;
+	struct say w = at(o->node, o->idx, &b, o->pfs, o->obj, o->create);
+
+	chk_say(c, "X2", &w, "live records of object 0x%016" PRIx64
+	    " of PFS %u, which has no live inode", o->obj, o->pfs);
+}
+
+/* Objects that have records: where their data end, and those without an inode,
+ * which are told once each. */
+static int
+others(struct hm_check *c)
+{
+	struct names *n = c->names;
+	const struct other *o = n->other.v;
+	struct hm_pair *p = pairs(c, n->other.n);
+	const struct hm_pair *last = NULL;
+	size_t at = 0;
+
+	if (p == NULL)
+		return chk_nomem(c);
+	for (size_t i = 0; i < n->other.n; i++)
+		p[i] = (struct hm_pair){ o[i].obj, o[i].pfs, (uint32_t)i };
+	hm_sort_pairs(p, p + n->other.n, n->other.n);
+	for (size_t i = 0; i < n->other.n; i++) {
+		struct ino *ino = ino_next(n, &at, &p[i]);
+
+		if (ino != NULL) {
+			if (o[p[i].i].end > ino->end)
+				ino->end = o[p[i].i].end;
+		} else if (last == NULL || hm_pair_cmp(last, &p[i]) != 0) {
+			orphan(c, &o[p[i].i]);
+			last = &p[i];
+		}
+	}
+	free(p);
+	return 0;
 }
 
 /* --------------------------------------------------------- snapshot views */
@@ -602,7 +655,28 @@ inode_at(const struct names *n, uint32_t pfs, uint64_t obj, uint64_t tid)
 
 enum { SNAPSHOTS_TESTED = 64 };
 
+/* What one entry shows at one snapshot. */
 static void
+snapshot_entry(struct hm_check *c, const struct snap *s, const struct ver *e)
+{
+	const struct names *n = c->names;
+	struct hm_base b;
+	struct say w;
+
+	if (e->dir_pfs != s->pfs || !hm_visible(e->create, e->delete, s->tid) ||
+	    inode_at(n, e->pfs, e->obj, s->tid))
+		return;
+	/* A live entry without any inode is W8, not this. */
+	if (e->delete == 0 && !inode_at(n, e->pfs, e->obj, HM_MAXTID))
+		return;
+	w = at(e->node, e->idx, &b, e->pfs, e->obj, s->tid);
+	chk_say(c, e->create == s->tid ? "H8" : "E38", &w, "at snapshot 0x%016"
+	    PRIx64 " the entry is there, object 0x%016" PRIx64 " is not",
+	    s->tid, e->obj);
+}
+
+/* The last snapshots, one after the other, each with every entry. */
+static int
 snapshots(struct hm_check *c)
 {
 	struct names *n = c->names;
@@ -610,29 +684,26 @@ snapshots(struct hm_check *c)
 	const struct ver *e = n->entver.v;
 	size_t from = n->snap.n > SNAPSHOTS_TESTED ?
 	    n->snap.n - SNAPSHOTS_TESTED : 0;
+	size_t end = slice_end(n, n->entver.n);
 
+	if (n->snap_pos < from)
+		n->snap_pos = from;
+	if (n->snap_pos == n->snap.n)
+		return 1;
+	for (; n->pos < end; n->pos++)
+		snapshot_entry(c, &s[n->snap_pos], &e[n->pos]);
+	if (end == n->entver.n) {
+		n->pos = 0;
+		n->snap_pos++;
+	}
+	return 0;
+}
+
+static void
+sort_versions(struct names *n)
+{
 	if (n->inover.n > 0)
 		qsort(n->inover.v, n->inover.n, sizeof(struct ver), ver_order);
-	for (; from < n->snap.n; from++)
-		for (size_t k = 0; k < n->entver.n; k++) {
-			uint64_t tid = s[from].tid;
-			struct hm_base b;
-			struct say w;
-
-			if (e[k].dir_pfs != s[from].pfs || !hm_visible(
-			    e[k].create, e[k].delete, tid) ||
-			    inode_at(n, e[k].pfs, e[k].obj, tid))
-				continue;
-			w = at(e[k].node, e[k].idx, &b, e[k].pfs, e[k].obj,
-			    tid);
-			/* A live entry without any inode is W8, not this. */
-			if (e[k].delete == 0 && !inode_at(n, e[k].pfs,
-			    e[k].obj, HM_MAXTID))
-				continue;
-			chk_say(c, e[k].create == tid ? "H8" : "E38", &w,
-			    "at snapshot 0x%016" PRIx64 " the entry is there, "
-			    "object 0x%016" PRIx64 " is not", tid, e[k].obj);
-		}
 }
 
 /* -------------------------------------------------------------------- PFSs */
@@ -665,31 +736,70 @@ pfss(struct hm_check *c)
 	}
 }
 
-int
-chk_names(struct hm_check *c)
+static void
+whole_volume(struct hm_check *c)
 {
 	struct say w = { .addr = hm_addr(HM_ZONE_RAW_VOLUME, 0, 224),
 	    .idx = -1 };
 	const struct hm_volume *root = hm_root(c->fs);
 
 	pfss(c);
-	if (WANT(c, NAMESPACE)) {
-		if ((uint64_t)root->vol0_stat_inodes != c->live_inodes)
-			chk_say(c, "W3", &w, "vol0_stat_inodes is %" PRId64
-			    ", the tree has %" PRIu64 " live inodes",
-			    root->vol0_stat_inodes, c->live_inodes);
-		if (ino_index(c) < 0)
-			return HM_ENOMEM;
-		links(c);
-		orphans(c);
-		if (c->lost == 0)
-			snapshots(c);
-	}
+	if ((uint64_t)root->vol0_stat_inodes != c->live_inodes &&
+	    WANT(c, NAMESPACE))
+		chk_say(c, "W3", &w, "vol0_stat_inodes is %" PRId64
+		    ", the tree has %" PRIu64 " live inodes",
+		    root->vol0_stat_inodes, c->live_inodes);
 	if (c->crc_a && c->crc_i) {
-		w.addr = hm_root(c->fs)->vol0_btree_root;
+		w.addr = root->vol0_btree_root;
 		chk_say(c, "H7", &w, "nodes with CRC-32 and with CRC-32C");
 	}
-	return chk_times(c);
+}
+
+/* One stage, or a slice of one: as step_phase() returns. */
+static int
+stage(struct hm_check *c)
+{
+	struct names *n = c->names;
+	int rc;
+
+	switch (n->stage) {
+	case NAMES_BEGIN:
+		whole_volume(c);
+		if (!WANT(c, NAMESPACE)) {
+			n->stage = NAMES_TIMES;
+			return 0;
+		}
+		return (rc = sort_inodes(c)) < 0 ? rc : 1;
+	case NAMES_LINKS:
+		return (rc = count_links(c)) < 0 ? rc : 1;
+	case NAMES_ENTRIES:
+		return entries(c);
+	case NAMES_OTHERS:
+		return (rc = others(c)) < 0 ? rc : 1;
+	case NAMES_INODES:
+		return inodes(c);
+	case NAMES_VERSIONS:
+		sort_versions(n);
+		return 1;
+	case NAMES_SNAPSHOTS:
+		return c->lost == 0 ? snapshots(c) : 1;
+	case NAMES_TIMES:
+		break;
+	}
+	rc = chk_times(c);
+	return rc < 0 ? rc : rc > 0 ? 2 : 0;
+}
+
+int
+chk_names(struct hm_check *c)
+{
+	int rc = stage(c);
+
+	if (rc == 1) {
+		c->names->stage++;
+		c->names->pos = 0;
+	}
+	return rc < 0 ? rc : rc == 2;
 }
 
 void
@@ -699,7 +809,7 @@ chk_names_free(struct hm_check *c)
 
 	if (n == NULL)
 		return;
-	free(n->hash);
+	free(n->by_obj);
 	free(n->ino.v);
 	free(n->ent.v);
 	free(n->other.v);

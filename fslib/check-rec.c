@@ -18,7 +18,7 @@
 #include "check-int.h"
 
 enum {
-	BATCH = 32768,		/* records a job */
+	BATCH = 8192,		/* records a job */
 	BATCHES = 3,
 	PIECE = 1 << 20,	/* bytes read at once, at most */
 	RECORD_GAP = 1 << 15,	/* bytes read for nothing rather than twice */
@@ -42,14 +42,9 @@ struct item {
 	} u;
 };
 
-struct place {			/* for sorting */
-	uint64_t phys;
-	uint32_t i;
-};
-
 struct batch {
 	struct item *v;
-	struct place *order;
+	struct hm_pair *order;	/* by place; 2 * BATCH */
 	unsigned n;
 	uint8_t *buf;		/* PIECE + longest record */
 };
@@ -62,26 +57,12 @@ struct recs {
 
 /* -------------------------------------------------- reading, in a thread */
 
-static int
-by_place(const void *a, const void *b)
-{
-	const struct place *x = a, *y = b;
-
-	return x->phys < y->phys ? -1 : x->phys > y->phys;
-}
-
 static void
 sort_batch(struct batch *b)
 {
-	bool sorted = true;
-
-	for (unsigned i = 0; i < b->n; i++) {
-		b->order[i] = (struct place){ b->v[i].phys, i };
-		if (i > 0 && b->order[i].phys < b->order[i - 1].phys)
-			sorted = false;
-	}
-	if (!sorted)
-		qsort(b->order, b->n, sizeof(*b->order), by_place);
+	for (unsigned i = 0; i < b->n; i++)
+		b->order[i] = (struct hm_pair){ b->v[i].phys, 0, i };
+	hm_sort_pairs(b->order, b->order + BATCH, b->n);
 }
 
 static bool
@@ -213,7 +194,7 @@ batch_job(struct hm_fs *fs, void *arg)
 
 	sort_batch(b);
 	for (unsigned i = 0; i < b->n;) {
-		uint64_t beg = b->order[i].phys, end;
+		uint64_t beg = b->order[i].key, end;
 		unsigned n = run(b, i, &end);
 		bool ok = hm_read(fs, hm_rezone(beg, HM_ZONE_RAW_BUFFER),
 		    b->buf, end - beg) == 0;
@@ -304,8 +285,8 @@ recs_open(struct hm_check *c)
 		return HM_ENOMEM;
 	for (unsigned i = 0; i <= BATCHES; i++) {
 		r->b[i].v = hm_calloc(c->fs, BATCH, sizeof(struct item));
-		r->b[i].order = hm_calloc(c->fs, BATCH,
-		    sizeof(struct place));
+		r->b[i].order = hm_calloc(c->fs, 2 * BATCH,
+		    sizeof(struct hm_pair));
 		r->b[i].buf = hm_calloc(c->fs, 1, PIECE + HM_XBUFSIZE);
 		if (r->b[i].v == NULL || r->b[i].order == NULL ||
 		    r->b[i].buf == NULL)

@@ -188,4 +188,27 @@ cell_bytes(struct hm_row *r, unsigned i, const void *p, size_t len)
 	r->c[i].u = len;
 }
 
+/* ------------------------------------------------------- sorting (sort.c) */
+
+/* A key, and the item it belongs to. */
+struct hm_pair {
+	uint64_t key;
+	uint32_t sub;		/* decides between equal keys */
+	uint32_t i;		/* not compared */
+};
+
+static inline int
+hm_pair_cmp(const struct hm_pair *a, const struct hm_pair *b)
+{
+	if (a->key != b->key)
+		return a->key < b->key ? -1 : 1;
+	return a->sub < b->sub ? -1 : a->sub > b->sub;
+}
+
+/* Sort n pairs; equal ones keep their order.  tmp has room for n. */
+void hm_sort_pairs(struct hm_pair *v, struct hm_pair *tmp, size_t n);
+/* The first pair with this key in a sorted list, or NULL. */
+const struct hm_pair *hm_pair_find(const struct hm_pair *v, size_t n,
+    uint64_t key, uint32_t sub);
+
 #endif
