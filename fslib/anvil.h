@@ -278,6 +278,13 @@ int hm_layer1(struct hm_fs *fs, uint64_t addr, struct hm_layer1 *out);
  * address. */
 int hm_layer2(struct hm_fs *fs, uint64_t addr, struct hm_layer2 *out,
     uint64_t *where);
+/* bytes_free of an entry: unsigned before version 5 (O 4.2). */
+static inline int64_t
+hm_bytes_free(const struct hm_fs *fs, const struct hm_layer2 *e)
+{
+	return hm_version(fs) < 5 ? (int64_t)(uint32_t)e->bytes_free :
+	    (int64_t)e->bytes_free;
+}
 
 /* Iterate over the existing layer-2 entries of all volumes, ascending, zone 15
  * included.  Reads a table in large pieces. */
@@ -406,6 +413,24 @@ int hm_readlink(struct hm_fs *fs, const struct hm_object *o, bool expand,
  * HM_ENOENT when no chain of entries leads to it. */
 int hm_path_of(struct hm_fs *fs, unsigned pfs, uint64_t obj_id, uint64_t tid,
     char **path);
+
+/* All names some objects have or had: one for each directory entry, by object,
+ * live ones first.  One pass over all entries, however many objects; objs is
+ * sorted on the way.  *out: malloc'd, for hm_names_free. */
+struct hm_objref {
+	unsigned pfs;
+	uint64_t obj_id;
+};
+struct hm_name {
+	struct hm_objref of;
+	struct hm_leaf elm;	/* the entry's element */
+	char *path;		/* path@@tid, escaped as in TSV, seen when the
+				 * name last led to the object; NULL: nothing
+				 * leads to its directory */
+};
+int hm_names_of(struct hm_fs *fs, struct hm_objref *objs, size_t nobjs,
+    struct hm_name **out, size_t *nout);
+void hm_names_free(struct hm_name *names, size_t n);
 
 /* Directory entries of dir, visible at dir->asof, in key order (all == true:
  * whatever their TIDs). */

@@ -3,7 +3,8 @@
  *
  * Directories say in their inode which directory they are in; other objects
  * give a hint that may be stale.  Where the hint fails all directory entries
- * of the tree are looked at: slow, but only then.
+ * of the tree are looked at: slow, but only then.  All names of an object are
+ * a question to all entries, too: one pass for however many objects.
  *
  * What always holds: at most 4096 directories are gone up, so loops end.
  */
@@ -266,27 +267,52 @@ compose(const struct quest *q, uint64_t tid, const char *path, size_t len,
 	return n < 0 ? hm_fail(q->fs, HM_ENOMEM, 0, "out of memory") : 0;
 }
 
-/* Go up from the object to a root; q->tid becomes the TID of the view. */
+/* Go up from the object to a root; q->tid becomes the TID of the view.  first:
+ * the entry to begin with, NULL: any that leads to the object. */
 static int
-climb(struct quest q, uint64_t *tid, char **path, size_t *len)
+climb(struct quest q, const struct link *first, uint64_t *tid, char **path,
+    size_t *len)
 {
 	for (unsigned depth = 0; q.obj_id != ROOT; depth++) {
-		int r = find_link(&q, depth == 0);
+		const struct link *l = depth == 0 && first != NULL ? first :
+		    &q.best;
+		int r = l == first ? 0 : find_link(&q, depth == 0);
 
 		if (r == 0 && depth == DEPTH_MAX)
 			r = hm_fail(q.fs, HM_ENOENT, 0, "object 0x%016" PRIx64
 			    " lies in a loop of directories", q.obj_id);
 		if (r == 0)
-			r = prepend(q.fs, path, len, &q.best);
+			r = prepend(q.fs, path, len, l);
+		if (r == 0) {
+			q.tid = *tid = l->tid;
+			q.obj_id = l->dir;
+			q.pfs = l->pfs;
+		}
 		free(q.best.name);
+		memset(&q.best, 0, sizeof(q.best));
 		if (r < 0)
 			return r;
-		q.tid = *tid = q.best.tid;
-		q.obj_id = q.best.dir;
-		q.pfs = q.best.pfs;
-		memset(&q.best, 0, sizeof(q.best));
 	}
 	return 0;
+}
+
+/* The path of q's object, through that entry (NULL: any). */
+static int
+path_by(const struct quest *q, const struct link *first, char **path)
+{
+	char *raw = calloc(1, 1);
+	uint64_t tid = q->tid;
+	size_t len = 0;
+	int r;
+
+	*path = NULL;
+	if (raw == NULL)
+		return hm_fail(q->fs, HM_ENOMEM, 0, "out of memory");
+	r = climb(*q, first, &tid, &raw, &len);
+	if (r == 0)
+		r = compose(q, tid, raw, len, path);
+	free(raw);
+	return r;
 }
 
 int
@@ -295,16 +321,180 @@ hm_path_of(struct hm_fs *fs, unsigned pfs, uint64_t obj_id, uint64_t tid,
 {
 	struct quest q = { .fs = fs, .pfs = pfs, .obj_id = obj_id,
 	    .tid = tid };
-	char *raw = calloc(1, 1);
-	size_t len = 0;
+
+	return path_by(&q, NULL, path);
+}
+
+/* ---------------------------------------------------------------- all names */
+
+/* An entry that leads to one of the objects asked for. */
+struct entry {
+	unsigned pfs;		/* of the object */
+	uint64_t obj_id;
+	struct hm_leaf elm;
+	uint8_t *name;
+	size_t len;
+};
+
+struct entries {
+	struct entry *v;
+	size_t n, size;
+};
+
+static int
+by_object(const void *a, const void *b)
+{
+	const struct hm_objref *x = a, *y = b;
+
+	if (x->pfs != y->pfs)
+		return x->pfs < y->pfs ? -1 : 1;
+	return x->obj_id < y->obj_id ? -1 : x->obj_id > y->obj_id;
+}
+
+/* By object, live ones first, then the one that lasted longest. */
+static int
+by_life(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	const struct hm_objref ox = { x->pfs, x->obj_id },
+	    oy = { y->pfs, y->obj_id };
+	uint64_t xe = x->elm.delete_tid - 1, ye = y->elm.delete_tid - 1;
+	int cmp = by_object(&ox, &oy);
+
+	if (cmp != 0 || xe != ye)
+		return cmp != 0 ? cmp : xe > ye ? -1 : 1;
+	return x->elm.key < y->elm.key ? -1 : x->elm.key > y->elm.key;
+}
+
+static int
+keep_entry(struct hm_fs *fs, struct entries *all, const struct hm_objref *o,
+    const struct hm_leaf *e, const uint8_t *name, size_t len)
+{
+	struct entry *v;
+
+	if (all->n == all->size) {
+		size_t size = all->size != 0 ? all->size * 2 : 16;
+
+		v = realloc(all->v, size * sizeof(*v));
+		if (v == NULL)
+			return hm_fail(fs, HM_ENOMEM, 0, "out of memory");
+		all->v = v;
+		all->size = size;
+	}
+	v = &all->v[all->n];
+	*v = (struct entry){ o->pfs, o->obj_id, *e, malloc(len + 1), len };
+	if (v->name == NULL)
+		return hm_fail(fs, HM_ENOMEM, 0, "out of memory");
+	memcpy(v->name, name, len);
+	all->n++;
+	return 0;
+}
+
+static int
+leaf_entries(struct hm_fs *fs, const struct hm_node *node,
+    const struct hm_objref *objs, size_t nobjs, uint8_t *scratch,
+    struct entries *all)
+{
+	int n = node->type == 'L' ? hm_node_count(node) : 0, r = 0;
+
+	for (int i = 0; i < n && r == 0; i++) {
+		const struct hm_leaf *e = &node->elms[i].leaf;
+		struct hm_objref o;
+		struct hm_dirent head;
+		size_t len;
+
+		if (e->btype != 'R' || e->rec_type != HM_REC_DIRENTRY ||
+		    e->data_len <= (int32_t)sizeof(head) ||
+		    hm_record_read(fs, e, scratch, &len) < 0)
+			continue;
+		memcpy(&head, scratch, sizeof(head));
+		o = (struct hm_objref){ head.localization >> 16,
+		    (uint64_t)head.obj_id };
+		if (bsearch(&o, objs, nobjs, sizeof(o), by_object) != NULL)
+			r = keep_entry(fs, all, &o, e, scratch + sizeof(head),
+			    len - sizeof(head));
+	}
+	return r;
+}
+
+static int
+all_entries(struct hm_fs *fs, const struct hm_objref *objs, size_t nobjs,
+    struct entries *all)
+{
+	uint8_t *scratch = hm_calloc(fs, 1, HM_XBUFSIZE);
+	struct hm_walk *w = scratch == NULL ? NULL : hm_walk_open(fs, 0);
+	struct hm_visit v;
+	int r = w == NULL ? HM_ENOMEM : 0;
+
+	while (r >= 0 && (r = hm_walk_next(w, &v)) == 1)
+		r = leaf_entries(fs, v.node, objs, nobjs, scratch, all);
+	hm_walk_close(w);
+	free(scratch);
+	return r;
+}
+
+/* The path through an entry, seen when the name last led to the object. */
+static int
+entry_path(struct hm_fs *fs, const struct entry *e, char **path)
+{
+	struct quest q = { .fs = fs, .pfs = e->pfs, .obj_id = e->obj_id };
+	struct life life = { e->elm.create_tid, e->elm.delete_tid };
+	struct link l = { .found = true, .pfs = e->elm.localization >> 16,
+	    .dir = (uint64_t)e->elm.obj_id, .name = e->name, .len = e->len };
+	int r = life_of(&q);
+
+	if (r < 0)
+		return r;
+	l.tid = last_common(life, q.life);
+	if (l.tid == 0)
+		l.tid = life.end != 0 ? life.end - 1 : HM_MAXTID;
+	q.tid = l.tid;
+	return path_by(&q, &l, path);
+}
+
+int
+hm_names_of(struct hm_fs *fs, struct hm_objref *objs, size_t nobjs,
+    struct hm_name **out, size_t *nout)
+{
+	struct entries all = { NULL, 0, 0 };
+	struct hm_name *names = NULL;
 	int r;
 
-	*path = NULL;
-	if (raw == NULL)
-		return hm_fail(fs, HM_ENOMEM, 0, "out of memory");
-	r = climb(q, &tid, &raw, &len);
-	if (r == 0)
-		r = compose(&q, tid, raw, len, path);
-	free(raw);
-	return r;
+	*out = NULL;
+	*nout = 0;
+	qsort(objs, nobjs, sizeof(*objs), by_object);
+	r = all_entries(fs, objs, nobjs, &all);
+	if (all.n > 0)
+		qsort(all.v, all.n, sizeof(*all.v), by_life);
+	if (r >= 0 && (names = hm_calloc(fs, all.n + 1, sizeof(*names))) ==
+	    NULL)
+		r = HM_ENOMEM;
+	for (size_t i = 0; i < all.n && r >= 0; i++) {
+		const struct entry *e = &all.v[i];
+
+		names[i] = (struct hm_name){ .of = { e->pfs, e->obj_id },
+		    .elm = e->elm };
+		r = entry_path(fs, e, &names[i].path);
+		if (r < 0 && hm_may_go_on(r))
+			r = 0;		/* a name in a lost directory */
+		*nout = i + 1;
+	}
+	for (size_t i = 0; i < all.n; i++)
+		free(all.v[i].name);
+	free(all.v);
+	if (r < 0) {
+		hm_names_free(names, *nout);
+		names = NULL;
+		*nout = 0;
+	}
+	*out = names;
+	return r < 0 ? r : 0;
+}
+
+void
+hm_names_free(struct hm_name *names, size_t n)
+{
+	for (size_t i = 0; names != NULL && i < n; i++)
+		free(names[i].path);
+	free(names);
 }

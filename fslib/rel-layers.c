@@ -265,9 +265,7 @@ bigblocks_next(struct hm_rel_cursor *c, struct hm_row *r)
 	cell_u(r, 0, bb);
 	cell_u(r, 1, e.zone);
 	cell_u(r, 2, e.append_off);
-	/* Unsigned before version 5 (O 4.2). */
-	cell_u(r, 3, hm_version(c->fs) < 5 ? (uint32_t)e.bytes_free :
-	    (uint64_t)(int64_t)e.bytes_free);
+	cell_u(r, 3, (uint64_t)hm_bytes_free(c->fs, &e));
 	cell_u(r, 4, hm_layer2_verdict(c->fs, &e, NULL));
 	return 1;
 }

@@ -108,7 +108,8 @@ explain_layer2(struct session *s, struct sink *sink, uint64_t addr,
 	sink_text(sink, "owner", MARK_NONE, "zone %u, %s", e.zone,
 	    zone_name(e.zone));
 	sink_text(sink, "append_off", MARK_NONE, "%" PRIu32, e.append_off);
-	sink_text(sink, "bytes_free", MARK_NONE, "%" PRId32, e.bytes_free);
+	sink_text(sink, "bytes_free", MARK_NONE, "%" PRId64,
+	    hm_bytes_free(s->fs, &e));
 	sink_text(sink, "big-block", MARK_NONE, "%016" PRIx64 ", byte %" PRIu64
 	    " of it", hm_bigblock(zone2), in);
 	if (zone >= HM_ZONE_BTREE && zone <= HM_ZONE_SMALL && e.zone != zone) {

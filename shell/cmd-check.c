@@ -4,7 +4,9 @@
  *
  * check owns the loop over hm_check_step: findings go to the sink as they come,
  * the list of them is kept for the relation `findings` and for the other
- * commands of this chapter.  Harmless ones are counted, and shown with -a.
+ * commands of this chapter.  Harmless ones are counted, and shown with -a.  At
+ * a prompt a few of each id are shown, the rest counted: a volume with 100,000
+ * findings has the counts on the screen, not the first hundred-thousandth.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -148,12 +150,50 @@ deliver(struct session *s, struct sink *sink, struct hm_findings *list,
 	return hm_findings_add(list, f);
 }
 
+enum { EXAMPLES = 3, IDS_MAX = 128 };
+
 struct checking {
 	struct sink *sink;	/* NULL: silently */
 	bool summary, all;
+	bool few;		/* EXAMPLES of each id, for a prompt */
+	uint64_t shown[IDS_MAX];	/* by place in hm_symptoms */
 	uint64_t first;		/* stop after so many, 0: never */
 	uint64_t told;
 };
+
+static bool
+to_show(struct checking *k, const struct hm_finding *f)
+{
+	unsigned i = 0;
+
+	if (k->sink == NULL || k->summary || (f->severity == 'H' && !k->all))
+		return false;
+	while (hm_symptoms[i].id != NULL &&
+	    strcmp(hm_symptoms[i].id, f->id) != 0)
+		i++;
+	return i >= IDS_MAX || k->shown[i]++ < EXAMPLES || !k->few;
+}
+
+/* What the screen was spared, by id. */
+static void
+tell_rest(struct sink *sink, const struct checking *k)
+{
+	const char *first = NULL;
+
+	for (unsigned i = 0; k->few && i < IDS_MAX && hm_symptoms[i].id != NULL;
+	    i++) {
+		if (k->shown[i] <= EXAMPLES)
+			continue;
+		if (first == NULL)
+			first = hm_symptoms[i].id;
+		sink_line(sink, "%s: %" PRIu64 " more, %s", hm_symptoms[i].id,
+		    k->shown[i] - EXAMPLES, hm_symptoms[i].brief);
+	}
+	if (first != NULL)
+		sink_line(sink, "findings id=%s lists them, help %s explains "
+		    "them, correlate %s looks for their cause", first, first,
+		    first);
+}
 
 /* The loop: 0 the end, 1 stopped by --first, negative. */
 static int
@@ -172,8 +212,7 @@ loop(struct session *s, struct hm_check *c, struct hm_findings *list,
 		session_progress(s, what, done, all);
 		if (rc != 1)
 			continue;
-		show = k->sink != NULL && !k->summary &&
-		    (f.severity != 'H' || k->all);
+		show = to_show(k, &f);
 		k->told += f.severity != 'H';
 		if (!deliver(s, k->sink, list, &f, show))
 			return hm_fail(s->fs, HM_ENOMEM, 0, "out of memory");
@@ -220,10 +259,13 @@ run_check(struct session *s, const struct hm_check_opts *opts,
 		sink_table_end(k->sink);
 	if (k->sink != NULL && k->summary)
 		tell_summary(k->sink, c);
-	if (k->sink != NULL)
+	if (k->sink != NULL) {
+		tell_rest(k->sink, k);
 		tell_counts(s, k->sink, c, rc == HM_EINTR ?
 		    "interrupted, so far: " : rc == 1 ? "stopped after: " :
 		    "");
+	}
+	s->sh->partial = rc != 0;
 	hm_check_close(c);
 	hm_findings_keep(s->fs, list);
 	s->findings = list;
@@ -242,6 +284,9 @@ damage_findings(struct session *s)
 		session_note(s, "nothing has been checked yet: checking all");
 		if (run_check(s, &opts, &k) < 0)
 			return NULL;
+	} else if (s->sh->partial) {
+		session_note(s, "the last check was stopped before its end: "
+		    "this is of the findings it had, check -s finds all");
 	}
 	return hm_findings_kept(s->fs);
 }
@@ -258,6 +303,9 @@ cmd_check_run(struct session *s, const struct args *args, struct sink *sink)
 		.sink = sink,
 		.summary = args_flag(args, "summary"),
 		.all = args_flag(args, "all"),
+		.few = s->interactive && s->sh->to_screen &&
+		    s->format == FORMAT_TEXT && !args_flag(args, "all") &&
+		    args_opt(args, "first") == NULL,
 		.first = args_opt_u64(args, "first", 0),
 	};
 
@@ -281,7 +329,7 @@ const struct command cmd_check = {
 		{ .letter = 's', .name = "summary",
 		    .brief = "only how many of each" },
 		{ .letter = 'a', .name = "all",
-		    .brief = "show harmless ones too" },
+		    .brief = "show every one, harmless ones too" },
 		{ .letter = 0, .name = "no-paths",
 		    .brief = "do not look up the paths of objects" },
 		{ .letter = 0, .name = NULL },
@@ -297,10 +345,11 @@ const struct command cmd_check = {
 	    "another zone or calls free, or that end beyond append_off.\n"
 	    "\n"
 	    "Each finding has an id: E is wrong, W a warning, H harmless (only\n"
-	    "counted, unless -a). help ID explains it. The list is kept: the\n"
-	    "command findings shows it again, asserts, correlate and affected\n"
-	    "work on it, SQL sees it as a table. The exit status is 3 when an\n"
-	    "E or W was found.",
+	    "counted, unless -a). help ID explains it. At a prompt three of\n"
+	    "each id are shown and the rest is counted, unless -a. The list is\n"
+	    "kept: findings shows it, asserts, correlate and affected work on\n"
+	    "it, SQL sees it as a table. The exit status is 3 when an E or W\n"
+	    "was found.",
 	.example = "check tree space",
 	.flags = CMD_PROGRESS,
 	.run = cmd_check_run,
@@ -372,8 +421,6 @@ help_symptom(struct sink *sink, const char *id)
 }
 
 /* ----------------------------------------------------------------- asserts */
-
-enum { EXAMPLES = 3 };
 
 static const struct hm_col asserts_cols[] = {
 	{ "id", HM_COL_STR, false, "the finding" },
@@ -514,7 +561,8 @@ const struct command cmd_asserts = {
 	},
 	.help = "From what check found last (everything is checked if nothing\n"
 	    "was). A panic is an assertion; an error is what a system call\n"
-	    "returns, or a mount that is refused.",
+	    "returns, or a mount that is refused. O and D are the chapters of\n"
+	    "the format documents, hammer-ondisk and hammer-dynamics.",
 	.example = "asserts",
 	.flags = CMD_PROGRESS,
 	.run = cmd_asserts_run,

@@ -23,8 +23,7 @@ zone_words(unsigned zone)
 }
 
 static void
-tell_layers(struct session *s, struct sink *sink, uint64_t addr,
-    const struct hm_phys *ph)
+tell_layers(struct session *s, struct sink *sink, const struct hm_phys *ph)
 {
 	struct hm_layer1 l1;
 	struct hm_layer2 l2;
@@ -35,18 +34,18 @@ tell_layers(struct session *s, struct sink *sink, uint64_t addr,
 	    ph->vol, ph->byte, v != NULL ? v->path : "?");
 	if (hm_zone(ph->zone2) != HM_ZONE_RAW_BUFFER)
 		return;
-	if (hm_layer1(s->fs, addr, &l1) == 0)
+	if (hm_layer1(s->fs, ph->zone2, &l1) == 0)
 		sink_text(sink, "layer 1", hm_layer1_verdict(s->fs, &l1, NULL)
 		    == HM_CRC_BAD ? MARK_BAD : MARK_NONE, "entry %016" PRIx64
-		    ", blocks_free %" PRIu64, hm_layer1_addr(s->fs, addr),
+		    ", blocks_free %" PRIu64, hm_layer1_addr(s->fs, ph->zone2),
 		    l1.blocks_free);
-	if (hm_layer2(s->fs, addr, &l2, &where) == 0)
+	if (hm_layer2(s->fs, ph->zone2, &l2, &where) == 0)
 		sink_text(sink, "layer 2", hm_layer2_verdict(s->fs, &l2, NULL)
 		    == HM_CRC_BAD ? MARK_BAD : MARK_NONE, "entry %016" PRIx64
 		    ": big-block %016" PRIx64 " is zone %u (%s), append_off "
-		    "%u, bytes_free %d", where, hm_bigblock(ph->zone2),
+		    "%u, bytes_free %" PRId64, where, hm_bigblock(ph->zone2),
 		    l2.zone, zone_words(l2.zone), l2.append_off,
-		    l2.bytes_free);
+		    hm_bytes_free(s->fs, &l2));
 	else
 		sink_text(sink, "layer 2", MARK_BAD, "%s",
 		    hm_error(s->fs)->text);
@@ -86,15 +85,134 @@ tell_node(struct session *s, struct sink *sink, const struct hm_owner *o)
 	sink_end(sink);
 }
 
-/* Every path of an object at a TID: entries of all directories are looked at
- * only for hard links; one chain is what hm_path_of gives. */
+/* ------------------------------------------------------------------- names */
+
+/* The names of the objects that own something. */
+struct found {
+	struct hm_owner *v;
+	size_t n, size;
+	struct hm_name *names;
+	size_t nnames;
+};
+
+static bool
+keep_owner(struct found *f, const struct hm_owner *o)
+{
+	if (f->n == f->size) {
+		size_t size = f->size != 0 ? f->size * 2 : 16;
+		struct hm_owner *v = realloc(f->v, size * sizeof(*v));
+
+		if (v == NULL)
+			return false;
+		f->v = v;
+		f->size = size;
+	}
+	f->v[f->n++] = *o;
+	return true;
+}
+
+static struct hm_objref
+object_of(const struct hm_owner *o)
+{
+	return (struct hm_objref){ o->elm.localization >> 16,
+	    (uint64_t)o->elm.obj_id };
+}
+
+/* One pass over the directory entries for all of them. */
+static int
+find_names(struct session *s, struct found *f)
+{
+	struct hm_objref *objs = calloc(f->n + 1, sizeof(*objs));
+	size_t n = 0;
+	int rc = 0;
+
+	if (objs == NULL)
+		return session_fail(s, "out of memory");
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].idx >= 0)
+			objs[n++] = object_of(&f->v[i]);
+	if (n > 0)
+		rc = hm_names_of(s->fs, objs, n, &f->names, &f->nnames);
+	free(objs);
+	return rc;
+}
+
+static int
+name_order(const struct hm_objref *a, const struct hm_objref *b)
+{
+	if (a->pfs != b->pfs)
+		return a->pfs < b->pfs ? -1 : 1;
+	return a->obj_id < b->obj_id ? -1 : a->obj_id > b->obj_id;
+}
+
+/* The names of an owner's object: the first, and how many. */
+static const struct hm_name *
+names_of(const struct found *f, const struct hm_owner *o, size_t *n)
+{
+	struct hm_objref of = object_of(o);
+	size_t lo = 0, hi = f->nnames;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (name_order(&f->names[mid].of, &of) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (*n = 0; lo + *n < f->nnames &&
+	    name_order(&f->names[lo + *n].of, &of) == 0;)
+		++*n;
+	return *n > 0 ? &f->names[lo] : NULL;
+}
+
+/* The root directories have no entry; others may have lost theirs. */
 static void
-tell_record(struct session *s, struct sink *sink, const struct hm_owner *o)
+tell_no_name(struct session *s, struct sink *sink, const struct hm_leaf *e)
+{
+	char *path = NULL;
+
+	if (hm_path_of(s->fs, e->localization >> 16, (uint64_t)e->obj_id,
+	    e->delete_tid != 0 ? e->create_tid : HM_MAXTID, &path) == 0)
+		sink_text(sink, "path", MARK_NONE, "%s", path);
+	else
+		sink_text(sink, "path", MARK_WARN, "no entry leads to it");
+	free(path);
+}
+
+static void
+tell_names(struct session *s, struct sink *sink, const struct found *f,
+    const struct hm_owner *o)
+{
+	size_t n;
+	const struct hm_name *names = names_of(f, o, &n);
+
+	if (n == 0)
+		tell_no_name(s, sink, &o->elm);
+	for (size_t i = 0; i < n; i++) {
+		struct ev_field ev = { .name = i == 0 ? "path" : "",
+		    .text = names[i].path != NULL ? names[i].path :
+		    "a name in a directory that nothing leads to",
+		    .mark = names[i].path == NULL ? MARK_WARN :
+		    names[i].elm.delete_tid != 0 ? MARK_DIM : MARK_NONE };
+		char note[64], when[40];
+
+		if (names[i].elm.delete_tid != 0) {
+			snprintf(note, sizeof(note), "until %.19s",
+			    hm_time_text((uint64_t)names[i].elm.delete_ts *
+			    1000000, when));
+			ev.note = note;
+		}
+		sink->ops->field(sink, &ev);
+	}
+}
+
+static void
+tell_record(struct session *s, struct sink *sink, const struct found *f,
+    const struct hm_owner *o)
 {
 	const struct hm_leaf *e = &o->elm;
-	unsigned pfs = e->localization >> 16;
-	uint64_t tid = e->delete_tid != 0 ? e->create_tid : HM_MAXTID;
-	char title[200], *path = NULL;
+	char title[200];
 
 	snprintf(title, sizeof(title), "element %d of node %016" PRIx64
 	    ": %s, %d bytes at %016" PRIx64 ", CRC %s", o->idx, o->node,
@@ -103,20 +221,15 @@ tell_record(struct session *s, struct sink *sink, const struct hm_owner *o)
 	sink_begin(sink, "owner", title, o->node, o->crc == HM_CRC_BAD ?
 	    MARK_BAD : MARK_NONE);
 	sink_text(sink, "object", MARK_NONE, "%016" PRIx64 " of PFS %u, key %016"
-	    PRIx64, (uint64_t)e->obj_id, pfs, (uint64_t)e->key);
+	    PRIx64, (uint64_t)e->obj_id, (unsigned)(e->localization >> 16),
+	    (uint64_t)e->key);
 	if (e->delete_tid != 0)
 		sink_text(sink, "lifetime", MARK_DIM, "history: %016" PRIx64
 		    " to %016" PRIx64, e->create_tid, e->delete_tid);
 	else
 		sink_text(sink, "lifetime", MARK_NONE, "live since %016" PRIx64,
 		    e->create_tid);
-	if (hm_path_of(s->fs, pfs, (uint64_t)e->obj_id, tid, &path) == 0 ||
-	    hm_path_of(s->fs, pfs, (uint64_t)e->obj_id, e->create_tid,
-	    &path) == 0)
-		sink_text(sink, "path", MARK_NONE, "%s", path);
-	else
-		sink_text(sink, "path", MARK_WARN, "no entry leads to it");
-	free(path);
+	tell_names(s, sink, f, o);
 	sink_end(sink);
 }
 
@@ -137,10 +250,9 @@ static const struct hm_col who_cols[] = {
 };
 
 static void
-who_row(struct session *s, struct sink *sink, const struct hm_owner *o)
+who_row(struct sink *sink, const struct hm_owner *o, const char *path)
 {
 	struct hm_row row = { .null = 0 };
-	char *path = NULL;
 
 	row.c[0].u = o->node;
 	row.c[1].u = (uint64_t)o->idx;
@@ -153,40 +265,77 @@ who_row(struct session *s, struct sink *sink, const struct hm_owner *o)
 	row.c[8].u = o->elm.delete_tid;
 	row.c[9].u = (uint64_t)o->crc;
 	if (o->idx < 0)
-		row.null = 1U << 1 | 0x1F0U | 1U << 10;
-	else if (hm_path_of(s->fs, o->elm.localization >> 16,
-	    (uint64_t)o->elm.obj_id, o->elm.create_tid, &path) == 0)
+		row.null = 1U << 1 | 0x1F0U;
+	if (path != NULL)
 		row.c[10] = (struct hm_cell){ strlen(path), path };
 	else
-		row.null = 1U << 10;
+		row.null |= 1U << 10;
 	sink_row(sink, &row, o->crc == HM_CRC_BAD ? MARK_BAD : MARK_NONE);
+}
+
+/* A row for every name of the owner. */
+static void
+who_rows(struct session *s, struct sink *sink, const struct found *f,
+    const struct hm_owner *o)
+{
+	const struct hm_name *names = NULL;
+	char *path = NULL;
+	size_t n = 0;
+
+	if (o->idx >= 0)
+		names = names_of(f, o, &n);
+	for (size_t i = 0; i < n; i++)
+		who_row(sink, o, names[i].path);
+	if (n > 0)
+		return;
+	if (o->idx >= 0 && hm_path_of(s->fs, o->elm.localization >> 16,
+	    (uint64_t)o->elm.obj_id, o->elm.create_tid, &path) < 0)
+		path = NULL;
+	who_row(sink, o, path);
 	free(path);
+}
+
+static int
+find_owners(struct session *s, uint64_t addr, uint64_t len, struct found *f)
+{
+	struct hm_who *w = hm_who_open(s->fs, addr, len);
+	struct hm_owner o;
+	uint64_t done, all;
+	int rc;
+
+	if (w == NULL)
+		return -1;
+	while ((rc = hm_who_next(w, &o)) == 1) {
+		if (!keep_owner(f, &o)) {
+			rc = hm_fail(s->fs, HM_ENOMEM, 0, "out of memory");
+			break;
+		}
+		hm_who_progress(w, &done, &all);
+		session_progress(s, "nodes", done, all);
+	}
+	hm_who_close(w);
+	return rc < 0 ? -1 : find_names(s, f);
 }
 
 static int
 owners(struct session *s, struct sink *sink, uint64_t addr, uint64_t len,
     uint64_t *n)
 {
-	struct hm_who *w = hm_who_open(s->fs, addr, len);
-	struct hm_owner o;
-	int rc;
+	struct found f = { .v = NULL };
+	int rc = find_owners(s, addr, len, &f);
 
-	if (w == NULL)
-		return -1;
-	while ((rc = hm_who_next(w, &o)) == 1 && sink_ok(sink)) {
-		uint64_t done, all;
-
-		(*n)++;
-		hm_who_progress(w, &done, &all);
-		session_progress(s, "nodes", done, all);
+	progress_clear(s);
+	for (size_t i = 0; i < f.n && sink_ok(sink); i++) {
 		if (s->format != FORMAT_TEXT)
-			who_row(s, sink, &o);
-		else if (o.idx < 0)
-			tell_node(s, sink, &o);
+			who_rows(s, sink, &f, &f.v[i]);
+		else if (f.v[i].idx < 0)
+			tell_node(s, sink, &f.v[i]);
 		else
-			tell_record(s, sink, &o);
+			tell_record(s, sink, &f, &f.v[i]);
 	}
-	hm_who_close(w);
+	*n = f.n;
+	hm_names_free(f.names, f.nnames);
+	free(f.v);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -227,7 +376,7 @@ cmd_who_run(struct session *s, const struct args *args, struct sink *sink)
 	if (text) {
 		snprintf(title, sizeof(title), "%016" PRIx64, addr);
 		sink_begin(sink, "who", title, addr, MARK_NONE);
-		tell_layers(s, sink, addr, &ph);
+		tell_layers(s, sink, &ph);
 		if (fixed != NULL)
 			sink_text(sink, "owner", MARK_NONE, "%s", fixed);
 	} else {
@@ -262,8 +411,10 @@ const struct command cmd_who = {
 	},
 	.help = "The volume and byte, the layer entries, then every node and\n"
 	    "record of the whole tree whose bytes include ADDR, whatever zone\n"
-	    "they name it by: object, PFS, lifetime, path. Without any, what\n"
-	    "the bytes look like. In TSV and JSON a table.",
+	    "they name it by: object, PFS, lifetime, and every path that leads\n"
+	    "or once led to the object (hard links, names before a rename),\n"
+	    "with the TID at which it did. Without any, what the bytes look\n"
+	    "like. In TSV and JSON a table with a row for every path.",
 	.example = "who root",
 	.flags = CMD_PROGRESS,
 	.run = cmd_who_run,

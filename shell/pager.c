@@ -132,6 +132,7 @@ open_screen(struct session *s, struct out *o)
 	screen_size(s, &columns, &rows);
 	if (s->sh->to_screen || s->set->width != 0)
 		o->width = columns;
+	o->fold = true;
 	if (wants_pager(s)) {
 		o->hold_rows = rows > 1 ? rows - 1 : 1;
 		o->overflow = start_pager;

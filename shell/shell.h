@@ -58,6 +58,7 @@ struct shell {
 	unsigned harmless;	/* H findings of this command */
 	struct out *out;	/* of the command that runs */
 	bool to_screen;		/* its output goes to a terminal */
+	bool partial;		/* the last check did not come to its end */
 	/* progress */
 	struct timespec began, drawn;
 	bool line_drawn;

@@ -748,6 +748,45 @@ what_no_entry_leads_to_has_no_path(void **state)
 }
 
 static void
+all_names_come_in_one_pass_live_ones_first(void **state)
+{
+	struct hm_objref objs[] = { { 0, 0x77 },
+	    { 0, UINT64_C(0x100000432) }, { 0, UINT64_C(0x100000432) } };
+	struct hm_name *names;
+	struct hm_object o;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(hm_names_of(fs, objs, 3, &names, &n), 0);
+	assert_int_equal(n, 6);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(names[i].of.obj_id, UINT64_C(0x100000432));
+		assert_int_equal(names[i].elm.delete_tid == 0, i < 1);
+		o = at(names[i].path);
+		assert_true(o.found);
+		assert_int_equal(o.obj_id, names[i].of.obj_id);
+	}
+	hm_names_free(names, n);
+}
+
+static void
+a_name_in_a_lost_directory_has_no_path(void **state)
+{
+	struct hm_object o = at("/home/anna");
+	struct hm_objref of = { 0, o.obj_id };
+	struct hm_dir_entry e = entry("/", "home");
+	struct hm_name *names;
+	size_t n;
+
+	(void)state;
+	PATCH(elm_addr(e.node, e.idx), struct hm_leaf, data_len, 3);
+	assert_int_equal(hm_names_of(fs, &of, 1, &names, &n), 0);
+	assert_int_equal(n, 1);
+	assert_null(names[0].path);
+	hm_names_free(names, n);
+}
+
+static void
 paths_in_a_pfs_begin_with_it(void **state)
 {
 	struct hm_object o = at("/pfs/home/bob/after-mirror");
@@ -859,6 +898,7 @@ main(void)
 		T(a_name_with_a_wrong_key_is_found_by_looking_at_all),
 		T(a_directory_that_contains_itself_is_entered_once),
 		T(an_entry_without_inode_has_type_question_mark),
+		T(a_name_in_a_lost_directory_has_no_path),
 	};
 	const struct CMUnitTest history[] = {
 		T(what_is_not_to_the_letter_a_tid_is_a_name),
@@ -873,6 +913,7 @@ main(void)
 		T(an_object_knows_its_path),
 		T(a_deleted_object_is_shown_where_it_was_last),
 		T(what_no_entry_leads_to_has_no_path),
+		T(all_names_come_in_one_pass_live_ones_first),
 		T(random_damage_neither_crashes_nor_hangs),
 	};
 	const struct CMUnitTest pfs[] = {

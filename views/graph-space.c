@@ -84,8 +84,8 @@ map_cell(struct map *m, uint64_t bb, const struct hm_layer2 *l2)
 	c = dg_cell(m->d, m->n, zone_char(l2->zone, full),
 	    z == 16 ? 16 : (int)z, 0);
 	dg_cell_tip(m->d, c, "big-block 0x%016" PRIx64 " zone %u %s, "
-	    "append_off %u, bytes_free %d", bb, l2->zone,
-	    zone_name(l2->zone), l2->append_off, l2->bytes_free);
+	    "append_off %u, bytes_free %" PRId64, bb, l2->zone,
+	    zone_name(l2->zone), l2->append_off, hm_bytes_free(m->fs, l2));
 	if (c == NULL)
 		return;
 	if (bad || hm_set_has(m->wrong, bb)) {
@@ -395,7 +395,7 @@ one(struct diagram *d, struct hm_fs *fs, uint64_t addr,
 		free(f.v);
 		return -1;
 	}
-	used = (uint64_t)(HM_BIGBLOCK - (int64_t)l2.bytes_free);
+	used = (uint64_t)(HM_BIGBLOCK - hm_bytes_free(fs, &l2));
 	n = diagram_node(d, DG_SPACE, f.bb, NULL, "big-block %016" PRIx64,
 	    f.bb);
 	dg_tip(d, n, "layer 2 entry at 0x%016" PRIx64, where);

@@ -26,6 +26,7 @@ struct out {
 	int error;		/* errno of the first failure, else 0 */
 	bool color;		/* a terminal that wants colour */
 	unsigned width;		/* columns to fit into (80 unless a terminal says more) */
+	bool fold;		/* prose wider than that goes on below: a screen */
 	/* Holding back (the pager): until more than hold_rows screen rows came,
 	 * all stays in buf; then overflow is called once and returns the
 	 * descriptor to go on with. */

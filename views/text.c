@@ -8,7 +8,8 @@
  *     word, a difference a sign in front.
  *  3. A table's columns are as wide as its first rows need (LOOK_AHEAD); a
  *     later, wider cell pushes its neighbours, nothing is cut.
- *  4. A row too wide for the screen continues on further lines, indented.
+ *  4. A row too wide for the screen continues on further lines, indented; prose
+ *     that is too wide does so at a space.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -168,6 +169,44 @@ width_of(const char *s)
 	return width;
 }
 
+/* Prose that begins at column at: where the screen ends it goes on below, at
+ * column hang.  Returns the column behind it. */
+static unsigned
+prose(struct text *t, const char *s, unsigned at, unsigned hang)
+{
+	unsigned room = t->out->fold ? t->out->width : 0;
+	size_t need = view_clean(NULL, 0, s);
+	char *all, *p, *end;
+
+	if (room == 0 || at + need <= room || hang + 20 > room ||
+	    (all = malloc(need + 1)) == NULL)
+		return at + clean(t, s);
+	view_clean(all, need + 1, s);
+	for (p = all; *p != '\0'; p = end) {
+		size_t gap = strspn(p, " "), word = strcspn(p + gap, " ");
+		unsigned w;
+		char keep;
+
+		end = p + gap + word;
+		keep = *end;
+		*end = '\0';
+		w = width_of(p + gap);
+		if (gap > 0 && word > 0 && at > hang &&
+		    at + gap + w > room) {
+			out_str(t->out, "\n");
+			pad(t, hang);
+			at = hang;
+			p += gap;
+			gap = 0;
+		}
+		out_write(t->out, p, (size_t)(end - p));
+		at += (unsigned)gap + w;
+		*end = keep;
+	}
+	free(all);
+	return at;
+}
+
 static void
 line_free(struct line *l)
 {
@@ -181,21 +220,26 @@ field_line(struct text *t, const struct line *l, unsigned name_width)
 {
 	unsigned w;
 
+	unsigned at = 2 * t->depth + (unsigned)strlen(sign_of(l->mark)), hang;
+
 	indent(t, t->depth);
 	paint(t, l->mark);
 	out_str(t->out, sign_of(l->mark));
 	w = clean(t, l->name);
 	pad(t, w < name_width ? name_width - w : 0);
 	out_str(t->out, "  ");
-	w = clean(t, l->value);
+	at = hang = at + (w < name_width ? name_width : w) + 2;
+	w = prose(t, l->value, at, hang) - at;
+	at += w;
 	if (l->mark == MARK_BAD && !ends_with_sign(l->value) &&
 	    (l->note == NULL || !ends_with_sign(l->note)))
 		out_str(t->out, "!");
 	unpaint(t, l->mark);
 	if (l->note != NULL) {
+		at += w < 18 ? 20 - w : 2;
 		pad(t, w < 18 ? 18 - w : 0);
 		out_str(t->out, "  ");
-		clean(t, l->note);
+		prose(t, l->note, at, hang + 20 <= at ? hang + 20 : hang);
 	}
 	out_str(t->out, "\n");
 }
@@ -310,10 +354,13 @@ text_line(struct sink *s, enum mark mark, const char *text)
 
 	flush_fields(t);
 	if (text[0] != '\0') {
+		unsigned at = 2 * t->depth + (unsigned)strlen(sign_of(mark));
+
 		indent(t, t->depth);
 		paint(t, mark);
 		out_str(t->out, sign_of(mark));
-		clean(t, text);
+		prose(t, text, at, at + (text[0] != ' ' ? 4 :
+		    (unsigned)strspn(text, " ") + 2));
 		if (mark == MARK_BAD && strchr(text, '!') == NULL)
 			out_str(t->out, " !");
 		unpaint(t, mark);
@@ -650,19 +697,23 @@ text_finding(struct sink *s, const struct hm_finding *f)
 	enum mark mark = f->severity == 'E' ? MARK_BAD :
 	    f->severity == 'W' ? MARK_WARN : MARK_DIM;
 
+	unsigned at = 2 * t->depth + 2, hang = 2 * t->depth + 4;
+	char *path;
+
 	flush_fields(t);
 	indent(t, t->depth);
 	paint(t, mark);
-	clean(t, f->id);
-	if (f->addr != 0)
+	at += clean(t, f->id);
+	if (f->addr != 0) {
 		out_printf(t->out, " %016llx", (unsigned long long)f->addr);
+		at += 17;
+	}
 	unpaint(t, mark);
 	out_str(t->out, ": ");
-	clean(t, f->text != NULL ? f->text : "");
-	if (f->path != NULL) {
-		out_str(t->out, " (");
-		clean(t, f->path);
-		out_str(t->out, ")");
+	at = prose(t, f->text != NULL ? f->text : "", at, hang);
+	if (f->path != NULL && asprintf(&path, " (%s)", f->path) != -1) {
+		prose(t, path, at, hang);
+		free(path);
 	}
 	out_str(t->out, "\n");
 	s->error = t->out->error;
