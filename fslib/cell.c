@@ -290,7 +290,7 @@ parse_value(struct hm_fs *fs, const struct hm_col *col, const char *text,
 		.name = col->name, .scalar = HM_u64, .size = 8, .count = 1,
 		.show = col->type == HM_COL_SEC ? HM_SHOW_SEC : HM_SHOW_USEC,
 	};
-	uint8_t raw[2];
+	uint8_t raw[4];
 
 	if (*text == '\0')
 		return 0;	/* the absent value */

@@ -18,7 +18,7 @@
 #include "check-int.h"
 
 enum {
-	BATCH = 8192,		/* records a job */
+	BATCH = 32768,		/* records a job */
 	BATCHES = 3,
 	PIECE = 1 << 20,	/* bytes read at once, at most */
 	RECORD_GAP = 1 << 15,	/* bytes read for nothing rather than twice */

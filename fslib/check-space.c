@@ -81,6 +81,18 @@ bit(const uint64_t *map, uint64_t i)
 	return map[i / 64] >> i % 64 & 1;
 }
 
+/* Of bits beg to end of a map, those in word w. */
+static uint64_t
+bits_of(uint64_t w, uint64_t beg, uint64_t end)
+{
+	uint64_t lo = beg > w * 64 ? beg - w * 64 : 0;
+	uint64_t hi = end < (w + 1) * 64 ? end - w * 64 : 64;
+
+	if (lo >= 64 || end <= w * 64)
+		return 0;
+	return ~UINT64_C(0) << lo & ~UINT64_C(0) >> (64 - hi);
+}
+
 static int
 suspect(struct hm_check *c, uint64_t addr, uint32_t len, bool same)
 {
@@ -113,11 +125,13 @@ cover(struct hm_check *c, struct bb *b, uint64_t addr, uint32_t len)
 	covered = b->map;
 	begins = b->map + n / 64;
 	same = bit(begins, beg);
-	for (uint64_t i = beg; i < end; i++) {
-		met += bit(covered, i);
-		if (i > beg && bit(begins, i))
+	for (uint64_t w = beg / 64; w <= (end - 1) / 64; w++) {
+		uint64_t mask = bits_of(w, beg, end);
+
+		met += (unsigned)__builtin_popcountll(covered[w] & mask);
+		if (begins[w] & mask & ~bits_of(w, beg, beg + 1))
 			same = false;
-		covered[i / 64] |= UINT64_C(1) << i % 64;
+		covered[w] |= mask;
 	}
 	if (met == 0) {
 		begins[beg / 64] |= UINT64_C(1) << beg % 64;

@@ -362,6 +362,18 @@ newest_ts(const struct hm_node *n, int count)
 	return ts;
 }
 
+/* The node's own bytes against the freemap; a violation has a time. */
+static int
+node_space(struct hm_check *c, const struct hm_swept *s, int count)
+{
+	size_t n = c->viol.n;
+	int rc = chk_space_ref(c, s->off, HM_NODE_SIZE, s->off, -1, NULL, 0);
+
+	if (c->viol.n > n)
+		((struct viol *)c->viol.v)[n].ts = newest_ts(s->node, count);
+	return rc;
+}
+
 int
 chk_node(struct hm_check *c, const struct hm_swept *s)
 {
@@ -374,8 +386,7 @@ chk_node(struct hm_check *c, const struct hm_swept *s)
 	c->nodes++;
 	node_crc(c, s);
 	count = hm_node_count(s->node);
-	if (WANT_REFS(c) && (rc = chk_space_ref(c, s->off, HM_NODE_SIZE,
-	    s->off, -1, NULL, newest_ts(s->node, count))) < 0)
+	if (WANT_REFS(c) && (rc = node_space(c, s, count)) < 0)
 		return rc;
 	if (!s->plausible) {
 		c->lost++;
