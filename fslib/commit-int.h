@@ -42,6 +42,8 @@ struct write {
 	size_t len;
 	uint8_t *data;		/* owned */
 	uint8_t *old;		/* what the image has there now; owned */
+	uint8_t *below;		/* META on top of a recovery: what that left
+				 * there, else NULL; owned */
 };
 
 struct hm_commit {

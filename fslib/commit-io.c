@@ -9,10 +9,12 @@
  *  3. After a failure the old bytes are put back in an order that at every
  *     moment leaves either an image recovery can handle or the old one:
  *     meta-data first, while the header still knows of the UNDO; then headers;
- *     then the FIFO.
+ *     then the FIFO, its first sector before the others.
+ *  4. No byte is written before there is room for all of them.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,15 +64,6 @@ root_header(const struct write *w)
 	return w->vol == 0 && w->byte == 0 && w->step != STEP_RAW;
 }
 
-/* Which of the passes of putting back a write belongs to. */
-static int
-pass_of(const struct write *w)
-{
-	if (root_header(w))
-		return 1;
-	return w->step == STEP_META || w->step == STEP_RAW ? 0 : 2;
-}
-
 /* If the last write may have ended the transaction, its UNDO has to be made
  * known again before anything is put back. */
 static int
@@ -90,24 +83,112 @@ reopen_range(const struct hm_commit *c, const struct hm_commit_io *io, size_t n)
 	return 0;
 }
 
+/* Put bytes back.  A write that failed may have left what was there: a hole
+ * that no space could be found for can't be filled with its own zeros. */
+static int
+put(const struct hm_commit *c, const struct hm_commit_io *io,
+    const struct write *w, const uint8_t *bytes, size_t from, size_t len)
+{
+	int err = io->pwrite(io->ctx, w->vol, bytes + from, len,
+	    w->byte + from);
+	struct dev *d = &c->fs->s->by_no[w->vol]->dev;
+	uint8_t is[HM_BUFSIZE];
+
+	if (err != 0 && len <= sizeof(is) &&
+	    d->ops->read(d, is, len, w->byte + from) == 0 &&
+	    memcmp(is, bytes + from, len) == 0)
+		return 0;
+	return err;
+}
+
+/*
+ * The passes of putting back.  With a recovery in the plan the state to go back
+ * to first is the recovered one, for that is what the UNDO in the FIFO restores
+ * should this be cut too; the unrecovered one comes after the header knows of
+ * the old range again.
+ */
+enum pass {
+	BACK_META,		/* what lay below the transaction */
+	BACK_HEADER,		/* the root header but its first sector */
+	BACK_RANGE,		/* that sector, with the range as it was */
+	BACK_FIFO_FIRST,	/* the sector a scan would meet first: from here
+				 * on it meets nothing of the transaction */
+	BACK_FIFO,
+	BACK_UNDONE,		/* what was there before the recovery */
+	BACK_ROOT,
+	BACK_PASSES
+};
+
+static int
+put_back_one(const struct hm_commit *c, const struct hm_commit_io *io,
+    const struct write *w, enum pass pass, bool *first)
+{
+	bool fifo = w->step == STEP_FIFO || w->step == STEP_STALE;
+	const uint8_t *root = c->info.recovers ? w->data : w->old;
+	size_t beg = 0;
+
+	switch (pass) {
+	case BACK_META:
+		if (root_header(w) ||
+		    (w->step != STEP_META && w->step != STEP_RAW))
+			return 0;
+		return put(c, io, w, w->below != NULL ? w->below : w->old, 0,
+		    w->len);
+	case BACK_HEADER:
+	case BACK_RANGE:
+		if (c->info.recovers ? w->step != STEP_UNDONE_ROOT :
+		    !root_header(w))
+			return 0;
+		if (pass == BACK_RANGE)
+			return put(c, io, w, root, 0, HM_SECTOR);
+		return w->len <= HM_SECTOR ? 0 :
+		    put(c, io, w, root, HM_SECTOR, w->len - HM_SECTOR);
+	case BACK_FIFO_FIRST:
+		if (!fifo || !*first)
+			return 0;
+		*first = false;
+		return put(c, io, w, w->old, 0, HM_SECTOR);
+	case BACK_FIFO:
+		if (!fifo)
+			return 0;
+		beg = *first ? HM_SECTOR : 0;
+		*first = false;
+		return w->len == beg ? 0 :
+		    put(c, io, w, w->old, beg, w->len - beg);
+	case BACK_UNDONE:
+		return w->step == STEP_UNDONE ||
+		    w->step == STEP_UNDONE_HEADERS ||
+		    (w->below != NULL && w->step == STEP_META) ?
+		    put(c, io, w, w->old, 0, w->len) : 0;
+	default:
+		return c->info.recovers && root_header(w) ?
+		    put(c, io, w, w->old, 0, w->len) : 0;
+	}
+}
+
 /* Put back what the first n writes replaced: 0 or an errno. */
 static int
 put_back(const struct hm_commit *c, const struct hm_commit_io *io, size_t n)
 {
 	int err = reopen_range(c, io, n);
 
-	for (int pass = 0; err == 0 && pass < 3; pass++) {
-		for (size_t i = n; err == 0 && i-- > 0;) {
-			const struct write *w = &c->w[i];
+	for (int pass = 0; err == 0 && pass < BACK_PASSES; pass++) {
+		bool first = true;
 
-			if (pass_of(w) == pass)
-				err = io->pwrite(io->ctx, w->vol, w->old,
-				    w->len, w->byte);
-		}
+		for (size_t i = 0; err == 0 && i < n; i++)
+			err = put_back_one(c, io, &c->w[i], (enum pass)pass,
+			    &first);
 		if (err == 0)
 			err = barrier(c, io);
 	}
 	return err;
+}
+
+static void
+stamp(struct hm_fs *fs)
+{
+	for (unsigned i = 0; i < fs->s->nvol; i++)
+		dev_stamp(&fs->s->vols[i].dev);
 }
 
 static int
@@ -120,6 +201,8 @@ failed(struct hm_commit *c, const struct hm_commit_io *io, size_t n, int err,
 		return hm_fail(c->fs, HM_EIO, 0, "commit: %s: %s; nothing was "
 		    "changed", step_name(step), strerror(err));
 	again = put_back(c, io, n);
+	if (again == 0)		/* the next attempt may go on from here */
+		stamp(c->fs);
 	if (again == 0)
 		return hm_fail(c->fs, HM_EIO, 0, "commit: %s: %s; the old "
 		    "bytes "
@@ -157,14 +240,14 @@ hm_commit_done(struct hm_fs *fs)
 	hm_time_forget(fs);
 	hm_discard(fs);
 	view_image_changed(fs);
-	for (unsigned i = 0; i < fs->s->nvol; i++)
-		dev_stamp(&fs->s->vols[i].dev);
+	stamp(fs);
 }
 
 /* ---------------------------------------------------------------- the files */
 
 struct file {
 	int fd;			/* -1: not open */
+	bool made;		/* a copy of a compressed image, made here */
 	char *name;
 	uint64_t offset;
 };
@@ -301,7 +384,6 @@ static int
 open_copy(struct hm_fs *fs, struct vol *v, struct file *f)
 {
 	size_t n = strlen(v->path);
-	int rc;
 
 	if (n > 4 && strcmp(v->path + n - 4, ".zst") == 0)
 		n -= 4;
@@ -313,10 +395,8 @@ open_copy(struct hm_fs *fs, struct vol *v, struct file *f)
 		return hm_fail(fs, errno == EEXIST ? HM_EBUSY : HM_EOPEN, 0,
 		    "%s, the file a commit to a compressed image goes to: %s",
 		    f->name, strerror(errno));
-	rc = copy_bytes(fs, v, f);
-	if (rc != 0)
-		unlink(f->name);
-	return rc;
+	f->made = true;
+	return copy_bytes(fs, v, f);
 }
 
 struct hm_commit_files *
@@ -346,10 +426,26 @@ hm_commit_files_open(struct hm_fs *fs)
 		    open_image(fs, v, to);
 	}
 	if (rc != 0) {
-		hm_commit_files_close(f);
+		hm_commit_files_close(f, false);
 		return NULL;
 	}
 	return f;
+}
+
+int
+hm_commit_files_reserve(struct hm_commit_files *f, const struct hm_commit *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct file *to = &f->f[c->w[i].vol];
+
+		if (!os_reserve(to->fd, c->w[i].byte + to->offset,
+		    c->w[i].len))
+			return hm_fail(f->fs, HM_EIO, 0, "%s: no room for the "
+			    "%" PRIu64 " bytes that would be written: %s; "
+			    "nothing was changed", to->name, c->info.written,
+			    strerror(errno));
+	}
+	return 0;
 }
 
 const struct hm_commit_io *
@@ -365,13 +461,15 @@ hm_commit_files_name(const struct hm_commit_files *f, unsigned no)
 }
 
 void
-hm_commit_files_close(struct hm_commit_files *f)
+hm_commit_files_close(struct hm_commit_files *f, bool keep)
 {
 	if (f == NULL)
 		return;
 	for (unsigned i = 0; i < HM_VOLUMES; i++) {
 		if (f->f[i].fd >= 0)
 			close(f->f[i].fd);
+		if (f->f[i].made && !keep)
+			unlink(f->f[i].name);
 		free(f->f[i].name);
 	}
 	free(f);

@@ -515,6 +515,33 @@ save_span(struct undo_list *l, const struct span *s)
 	return rc;
 }
 
+/*
+ * Fields of a volume header by which recovery finds its volumes and the places
+ * UNDO is for: half changed, they would lead it astray or stop it.
+ */
+static const char *
+rules_recovery(const struct hm_commit *c, const struct span *s)
+{
+#define FIELD(name) { #name, offsetof(struct hm_volume, name), \
+	sizeof(((struct hm_volume *)0)->name) }
+	static const struct {
+		const char *name;
+		size_t at, size;
+	} f[] = {
+		FIELD(vol_signature), FIELD(vol_buf_beg), FIELD(vol_buf_end),
+		FIELD(vol_no), FIELD(vol_rootvol), FIELD(vol_fsid),
+	};
+#undef FIELD
+
+	for (size_t i = 0; i < sizeof(f) / sizeof(f[0]); i++)
+		if (s->byte < f[i].at + f[i].size &&
+		    s->byte + s->len > f[i].at &&
+		    (f[i].at != offsetof(struct hm_volume, vol_fsid) ||
+		    c->fs->s->nvol > 1))
+			return f[i].name;
+	return NULL;
+}
+
 static int
 reject(struct hm_commit *c, const struct spans *d)
 {
@@ -522,8 +549,14 @@ reject(struct hm_commit *c, const struct spans *d)
 
 	for (size_t i = 0; i < d->n; i++) {
 		const struct span *s = &d->v[i];
+		const char *field = rules_recovery(c, s);
 		struct place_use u;
 
+		if (field != NULL)
+			return hm_fail(c->fs, HM_EINVAL, 0, "%s of volume %u "
+			    "rules recovery itself: a transaction can't change "
+			    "it, for when it is cut that could not be taken "
+			    "back (commit --raw can)", field, s->vol);
 		use_of(c, s->vol, s->byte, &u);
 		if (u.use == USE_OUTSIDE)
 			return hm_fail(c->fs, HM_EINVAL, 0, "byte %" PRIu64
@@ -588,6 +621,21 @@ header_make(struct hm_commit *c, struct hm_volume *h, uint64_t first,
 	h->vol_crc = hm_volume_crc(kind, h);
 }
 
+/* Of a write on top of a recovery, what the recovery left there. */
+static int
+keep_below(struct hm_commit *c)
+{
+	struct write *w = &c->w[c->n - 1];
+
+	if (!c->info.recovers || w->step != STEP_META)
+		return 0;
+	w->below = malloc(w->len);
+	if (w->below == NULL)
+		return hm_fail(c->fs, HM_ENOMEM, 0, "out of memory");
+	return hm_read_phys(c->base, w->vol, w->byte, w->below, w->len) == 0 ?
+	    0 : base_failed(c);
+}
+
 enum part { PART_ALL, PART_BUFFERS, PART_HEADERS };
 
 /* Plan whole sectors around the spans, of what `from` shows; the root header
@@ -627,6 +675,8 @@ plan_spans(struct hm_commit *c, enum commit_step step, struct hm_fs *from,
 			else
 				rc = commit_add(c, step, s->vol, at, buf,
 				    (size_t)n);
+			if (rc == 0)
+				rc = keep_below(c);
 			at += n;
 		}
 		done_vol = s->vol;
@@ -934,6 +984,7 @@ hm_commit_free(struct hm_commit *c)
 	for (size_t i = 0; i < c->n; i++) {
 		free(c->w[i].data);
 		free(c->w[i].old);
+		free(c->w[i].below);
 	}
 	free(c->w);
 	base_close(c->base);

@@ -75,15 +75,30 @@ struct hm_commit_files *hm_commit_files_open(struct hm_fs *fs);
 const struct hm_commit_io *hm_commit_files_io(struct hm_commit_files *f);
 /* The file volume no is written to. */
 const char *hm_commit_files_name(const struct hm_commit_files *f, unsigned no);
-void hm_commit_files_close(struct hm_commit_files *f);
+/* Find room for all of the plan before anything is written: an image with holes
+ * on a full disk is refused, not half written. */
+int hm_commit_files_reserve(struct hm_commit_files *f,
+    const struct hm_commit *c);
+/* Without keep, copies made of compressed images are removed. */
+void hm_commit_files_close(struct hm_commit_files *f, bool keep);
 
 /* ---------------------------------------------------------------- undo file */
 
 /* Write the old bytes of everything the plan writes into a new file, and bring
  * it to the disk.  It must not exist yet. */
 int hm_undofile_write(const struct hm_commit *c, const char *path);
-/* Put the old bytes back into the images of fs. *bytes: how many. */
-int hm_undofile_apply(struct hm_fs *fs, const char *path, bool dry,
+/*
+ * Put the old bytes back into the images of fs.  *bytes: how many.  Refused
+ * before anything is written: a damaged file (HM_EDAMAGE); another file system,
+ * or one whose bytes are neither those before nor those of the commit, because
+ * it was written to since (HM_EINVAL).  Which sectors are which is in the file,
+ * so that a restoration that was cut can be done again.
+ */
+enum {
+	HM_UNDOFILE_DRY = 1,	/* look, write nothing */
+	HM_UNDOFILE_FORCE = 2,	/* even over bytes written since */
+};
+int hm_undofile_apply(struct hm_fs *fs, const char *path, unsigned flags,
     uint64_t *bytes);
 
 /* -------------------------------------------------------------------- edits */

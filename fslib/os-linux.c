@@ -1,8 +1,11 @@
 /*
  * os-linux.c - what only Linux has: who uses a device, from /proc/mounts and
- * /sys.  Elsewhere the answer is "nobody we know of".
+ * /sys, and space for holes.  Elsewhere the answer is "nobody we know of", and
+ * "enough".
  */
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +80,26 @@ os_in_use(const char *path, char *why, size_t size)
 	return yes;
 }
 
+/* Devices and some file systems know no holes, or don't tell. */
+bool
+os_reserve(int fd, uint64_t byte, size_t len)
+{
+	while (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)byte, (off_t)len) != 0)
+		if (errno != EINTR)
+			return errno != ENOSPC && errno != EDQUOT;
+	return true;
+}
+
 #else
+
+bool
+os_reserve(int fd, uint64_t byte, size_t len)
+{
+	(void)fd;
+	(void)byte;
+	(void)len;
+	return true;
+}
 
 bool
 os_in_use(const char *path, char *why, size_t size)

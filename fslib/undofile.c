@@ -5,20 +5,31 @@
  * The format, all numbers little endian:
  *
  *	8	"ANVLUNDO"
- *	4	1, the version of this format
+ *	4	2, the version of this format
  *	4	number of volumes
  *	8	number of ranges
  *	16	vol_fsid of the file system
  *	for each volume: 4 its number, 4 zero, 8 bytes of its image
  *	for each range: 4 volume, 4 length, 8 byte of the volume, the old bytes
+ *	8	number of marks
+ *	for each mark: 4 volume, 4 CRC-32 of what is written there, 8 byte
  *	4	CRC-32 of all that comes before
  *
- * Ranges do not overlap and are ascending, so putting them back can be repeated
- * as often as one likes.
+ * What always holds:
+ *  1. Ranges do not overlap and are ascending, so putting them back can be
+ *     repeated as often as one likes.
+ *  2. A mark is for 512 bytes at a multiple of 512 (less at the end of the
+ *     image).  A sector whose bytes are neither
+ *     the old ones nor those of one of its marks was written by someone else
+ *     since, and old bytes in its midst would tear that apart.
+ *
+ * Putting back is not a transaction: cut, it is to be done again, which the
+ * marks allow.  Files of version 1 have none.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +53,10 @@ struct volume_row {
 };
 struct range_row {
 	uint32_t vol, len;
+	uint64_t byte;
+};
+struct mark_row {
+	uint32_t vol, crc;
 	uint64_t byte;
 };
 
@@ -100,11 +115,46 @@ put_ranges(const struct hm_commit *c, struct write *const *v, struct writer *w)
 	return n;
 }
 
+/* The bytes of one mark, from at on. */
+static size_t
+piece(uint64_t at, uint64_t end)
+{
+	uint64_t n = HM_SECTOR - at % HM_SECTOR;
+
+	return (size_t)(n < end - at ? n : end - at);
+}
+
+/* Likewise two passes.  In order of place as far as the writes are; the reader
+ * sorts them. */
+static uint64_t
+put_marks(const struct hm_commit *c, struct write *const *v, struct writer *w)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		uint64_t end = v[i]->byte + v[i]->len;
+
+		for (uint64_t at = v[i]->byte; at < end; n++) {
+			struct mark_row m = { .vol = v[i]->vol, .byte = at };
+			size_t len = piece(at, end);
+
+			if (w != NULL) {
+				m.crc = hm_crc(HM_CRC32,
+				    v[i]->data + (at - v[i]->byte), len);
+				put(w, &m, sizeof(m));
+			}
+			at += len;
+		}
+	}
+	return n;
+}
+
 static void
 put_all(const struct hm_commit *c, struct write *const *v, struct writer *w)
 {
 	const struct hm_shared *s = c->fs->s;
-	struct head h = { .version = 1, .volumes = s->nvol };
+	struct head h = { .version = 2, .volumes = s->nvol };
+	uint64_t marks;
 
 	memcpy(h.magic, magic, sizeof(magic));
 	h.ranges = put_ranges(c, v, NULL);
@@ -117,6 +167,9 @@ put_all(const struct hm_commit *c, struct write *const *v, struct writer *w)
 		put(w, &r, sizeof(r));
 	}
 	put_ranges(c, v, w);
+	marks = put_marks(c, v, NULL);
+	put(w, &marks, sizeof(marks));
+	put_marks(c, v, w);
 	fwrite(&w->crc, 1, sizeof(w->crc), w->f);
 }
 
@@ -174,22 +227,38 @@ hm_undofile_write(const struct hm_commit *c, const char *path)
 /* ----------------------------------------------------------------- applying */
 
 struct undofile {
+	const char *path;
 	uint8_t *data;
-	size_t len;
+	size_t len;		/* without the CRC */
 	struct head h;
 	size_t at;		/* the first range */
+	struct mark_row *marks;	/* sorted; owned */
+	size_t nmarks;
 };
 
-static int
-load(struct hm_fs *fs, const char *path, struct undofile *u)
+static int HM_PRINTF(3, 4)
+damaged(struct hm_fs *fs, const struct undofile *u, const char *fmt, ...)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char text[200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return hm_fail(fs, HM_EDAMAGE, 0, "undo file %s %s; nothing was "
+	    "written", u->path, text);
+}
+
+static int
+load(struct hm_fs *fs, struct undofile *u)
+{
+	int fd = open(u->path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 	size_t have = 0;
 
 	if (fd < 0)
-		return hm_fail(fs, HM_EOPEN, 0, "%s: "
-		    "%s", path, strerror(errno));
+		return hm_fail(fs, HM_EOPEN, 0, "%s: %s", u->path,
+		    strerror(errno));
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	    st.st_size >= (off_t)(sizeof(u->h) + 4))
 		u->data = malloc((size_t)st.st_size);
@@ -206,127 +275,269 @@ load(struct hm_fs *fs, const char *path, struct undofile *u)
 	close(fd);
 	u->len = have;
 	if (have < sizeof(u->h) + 4)
-		return hm_fail(fs, HM_EDAMAGE, 0, "%s is no undo file", path);
+		return damaged(fs, u, "is none: it begins with ANVLUNDO and "
+		    "has at least %zu bytes", sizeof(u->h) + 4);
 	return 0;
 }
 
 /* Is all of it there and right? */
 static int
-verify(struct hm_fs *fs, const char *path, struct undofile *u)
+verify(struct hm_fs *fs, struct undofile *u)
 {
 	uint32_t crc;
 
 	memcpy(&u->h, u->data, sizeof(u->h));
 	memcpy(&crc, u->data + u->len - 4, 4);
-	if (memcmp(u->h.magic, magic, sizeof(magic)) != 0 || u->h.version != 1)
-		return hm_fail(fs, HM_EDAMAGE, 0, "%s is no undo file of "
-		    "version "
-		    "1", path);
+	if (memcmp(u->h.magic, magic, sizeof(magic)) != 0)
+		return damaged(fs, u, "is none: it does not begin with "
+		    "ANVLUNDO");
+	if (u->h.version < 1 || u->h.version > 2)
+		return damaged(fs, u, "is of version %u, and this anvil knows "
+		    "1 and 2", u->h.version);
 	if (hm_crc(HM_CRC32, u->data, u->len - 4) != crc)
-		return hm_fail(fs, HM_EDAMAGE, 0, "%s is cut or damaged: its "
-		    "CRC "
-		    "does not fit", path);
+		return damaged(fs, u, "is cut or damaged: its CRC does not "
+		    "fit");
 	u->len -= 4;
 	return 0;
 }
 
 static int
-verify_volumes(struct hm_fs *fs, const char *path, struct undofile *u)
+verify_volumes(struct hm_fs *fs, struct undofile *u)
 {
 	u->at = sizeof(u->h);
 	for (uint32_t i = 0; i < u->h.volumes; i++) {
 		struct volume_row r;
 
 		if (u->len - u->at < sizeof(r))
-			return hm_fail(fs, HM_EDAMAGE, 0, "%s ends "
-			    "early", path);
+			return damaged(fs, u, "ends early");
 		memcpy(&r, u->data + u->at, sizeof(r));
 		u->at += sizeof(r);
 		if (r.no >= HM_VOLUMES || fs->s->by_no[r.no] == NULL)
 			return hm_fail(fs, HM_EINVAL, 0, "%s is for volume %u "
-			    "too, which was not given", path, r.no);
+			    "too, which was not given", u->path, r.no);
 		if (fs->s->by_no[r.no]->dev.size != r.size)
 			return hm_fail(fs, HM_EINVAL, 0, "%s is for another "
-			    "image: volume %u had %" PRIu64 " "
-			    "bytes", path, r.no,
-			    r.size);
+			    "image: volume %u had %" PRIu64 " bytes, and %s "
+			    "has %" PRIu64, u->path, r.no, r.size,
+			    fs->s->by_no[r.no]->path,
+			    fs->s->by_no[r.no]->dev.size);
 	}
 	return 0;
 }
 
-/* Put back, or with f NULL only look, all ranges. */
+/* The next range, and behind it: 1, 0 past the last one, or an error. */
 static int
-ranges(struct hm_fs *fs, const char *path, const struct undofile *u,
-    struct hm_commit_files *f, uint64_t *bytes)
+next_range(struct hm_fs *fs, const struct undofile *u, uint64_t i, size_t *at,
+    struct range_row *r, const uint8_t **old)
 {
-	const struct hm_commit_io *io =
-	    f != NULL ? hm_commit_files_io(f) : NULL;
+	if (i == u->h.ranges)
+		return 0;
+	if (u->len - *at < sizeof(*r))
+		return damaged(fs, u, "ends early");
+	memcpy(r, u->data + *at, sizeof(*r));
+	*at += sizeof(*r);
+	if (r->len > u->len - *at || r->vol >= HM_VOLUMES ||
+	    fs->s->by_no[r->vol] == NULL ||
+	    r->byte > fs->s->by_no[r->vol]->dev.size ||
+	    r->len > fs->s->by_no[r->vol]->dev.size - r->byte)
+		return damaged(fs, u, "has a range %" PRIu64 " of %u bytes at "
+		    "byte %" PRIu64 " of volume %u, which is no place", i,
+		    r->len, r->byte, r->vol);
+	*old = u->data + *at;
+	*at += r->len;
+	return 1;
+}
+
+static int
+by_mark(const void *a, const void *b)
+{
+	const struct mark_row *x = a, *y = b;
+
+	if (x->vol != y->vol)
+		return x->vol < y->vol ? -1 : 1;
+	return (x->byte > y->byte) - (x->byte < y->byte);
+}
+
+static int
+load_marks(struct hm_fs *fs, struct undofile *u, size_t at)
+{
+	uint64_t n;
+
+	if (u->h.version < 2)
+		return u->len == at ? 0 : damaged(fs, u, "has bytes behind its "
+		    "end");
+	if (u->len - at < sizeof(n))
+		return damaged(fs, u, "ends early");
+	memcpy(&n, u->data + at, sizeof(n));
+	at += sizeof(n);
+	if ((u->len - at) % sizeof(*u->marks) != 0 ||
+	    n != (u->len - at) / sizeof(*u->marks))
+		return damaged(fs, u, "has %zu bytes of marks, not %" PRIu64
+		    " times %zu", u->len - at, n, sizeof(*u->marks));
+	u->marks = hm_calloc(fs, (size_t)n + 1, sizeof(*u->marks));
+	if (u->marks == NULL)
+		return HM_ENOMEM;
+	memcpy(u->marks, u->data + at, (size_t)n * sizeof(*u->marks));
+	u->nmarks = (size_t)n;
+	qsort(u->marks, u->nmarks, sizeof(*u->marks), by_mark);
+	return 0;
+}
+
+/* Is this what the commit wrote there, at any step? */
+static bool
+marked(const struct undofile *u, unsigned vol, uint64_t byte, uint32_t crc)
+{
+	struct mark_row key = { .vol = vol, .byte = byte };
+	size_t lo = 0, hi = u->nmarks;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (by_mark(&u->marks[mid], &key) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < u->nmarks && by_mark(&u->marks[lo], &key) == 0; lo++)
+		if (u->marks[lo].crc == crc)
+			return true;
+	return false;
+}
+
+/* Of a header that is gone nothing can be said: then the marks decide.  So they
+ * do of one that the commit itself gave another id. */
+static int
+verify_fsid(struct hm_fs *fs, const struct undofile *u)
+{
+	char is[40], was[40];
+	hm_uuid id;
+
+	memcpy(&id, u->h.fsid, sizeof(id));
+	for (unsigned i = 0; i < fs->s->nvol; i++) {
+		struct vol *v = &fs->s->vols[i];
+		struct hm_volume h;
+
+		if (v->dev.ops->read(&v->dev, &h, sizeof(h), 0) != 0 ||
+		    h.vol_signature != HM_SIGNATURE ||
+		    memcmp(&h.vol_fsid, &id, sizeof(id)) == 0 ||
+		    marked(u, v->pub.no, 0, hm_crc(HM_CRC32, &h, HM_SECTOR)))
+			continue;
+		return hm_fail(fs, HM_EINVAL, 0, "%s is for another file "
+		    "system: its vol_fsid is %s, that of %s is %s; nothing was "
+		    "written", u->path, hm_uuid_text(&id, was), v->path,
+		    hm_uuid_text(&h.vol_fsid, is));
+	}
+	return 0;
+}
+
+/* Were the bytes of a range written by anyone but the commit? */
+static int
+verify_bytes(struct hm_fs *fs, const struct undofile *u,
+    const struct range_row *r, const uint8_t *old)
+{
+	struct vol *v = fs->s->by_no[r->vol];
+	uint64_t end = r->byte + r->len;
+
+	for (uint64_t at = r->byte; at < end;) {
+		size_t n = piece(at, end);
+		uint8_t is[HM_SECTOR];
+
+		/* What can't be read is lost anyway. */
+		if (v->dev.ops->read(&v->dev, is, n, at) == 0 &&
+		    memcmp(is, old + (at - r->byte), n) != 0 &&
+		    !marked(u, r->vol, at, hm_crc(HM_CRC32, is, n)))
+			return hm_fail(fs, HM_EINVAL, 0, "%s was written to "
+			    "since the commit %s is for: byte %" PRIu64
+			    " and on are neither what was before nor what it "
+			    "wrote; take back what came later first, or say "
+			    "--force; nothing was written", v->path, u->path,
+			    at);
+		at += n;
+	}
+	return 0;
+}
+
+/* Look at all ranges before one is written. */
+static int
+verify_ranges(struct hm_fs *fs, struct undofile *u, bool force, uint64_t *bytes)
+{
+	struct range_row r;
+	const uint8_t *old;
 	size_t at = u->at;
+	int rc;
 
 	*bytes = 0;
-	for (uint64_t i = 0; i < u->h.ranges; i++) {
-		struct range_row r;
-		int err = 0;
-
-		if (u->len - at < sizeof(r))
-			return hm_fail(fs, HM_EDAMAGE, 0, "%s ends "
-			    "early", path);
-		memcpy(&r, u->data + at, sizeof(r));
-		at += sizeof(r);
-		if (r.len > u->len - at || r.vol >= HM_VOLUMES ||
-		    fs->s->by_no[r.vol] == NULL)
-			return hm_fail(fs, HM_EDAMAGE, 0, "%s: range %" PRIu64
-			    " is impossible", path, i);
-		if (io != NULL)
-			err = io->pwrite(io->ctx, r.vol, u->data + at, r.len,
-			    r.byte);
-		if (err != 0)
-			return hm_fail(fs, HM_EIO, 0, "volume %u: %s; the undo "
-			    "file can be used again", r.vol, strerror(err));
-		at += r.len;
+	for (uint64_t i = 0; (rc = next_range(fs, u, i, &at, &r, &old)) > 0;
+	    i++)
 		*bytes += r.len;
-	}
-	return 0;
+	if (rc == 0)
+		rc = load_marks(fs, u, at);
+	if (rc == 0)
+		rc = verify_fsid(fs, u);
+	if (rc != 0 || force || u->h.version < 2)
+		return rc;
+	at = u->at;
+	for (uint64_t i = 0; rc == 0 &&
+	    (rc = next_range(fs, u, i, &at, &r, &old)) > 0; i++)
+		rc = verify_bytes(fs, u, &r, old);
+	return rc;
 }
 
 static int
-flush(struct hm_fs *fs, struct hm_commit_files *f)
+write_failed(struct hm_fs *fs, unsigned vol, int err)
+{
+	return hm_fail(fs, HM_EIO, 0, "volume %u: %s; the undo file can be "
+	    "used again", vol, strerror(err));
+}
+
+static int
+write_ranges(struct hm_fs *fs, const struct undofile *u,
+    struct hm_commit_files *f)
 {
 	const struct hm_commit_io *io = hm_commit_files_io(f);
+	struct range_row r;
+	const uint8_t *old;
+	size_t at = u->at;
+	int rc, err;
 
-	for (unsigned i = 0; i < fs->s->nvol; i++) {
-		int err = io->fsync(io->ctx, fs->s->vols[i].pub.no);
-
+	for (uint64_t i = 0; (rc = next_range(fs, u, i, &at, &r, &old)) > 0;
+	    i++) {
+		err = io->pwrite(io->ctx, r.vol, old, r.len, r.byte);
 		if (err != 0)
-			return hm_fail(fs, HM_EIO, 0, "volume %u: %s; the undo "
-			    "file can be used again", fs->s->vols[i].pub.no,
-			    strerror(err));
+			return write_failed(fs, r.vol, err);
 	}
-	return 0;
+	for (unsigned i = 0; rc == 0 && i < fs->s->nvol; i++) {
+		unsigned no = fs->s->vols[i].pub.no;
+
+		err = io->fsync(io->ctx, no);
+		if (err != 0)
+			rc = write_failed(fs, no, err);
+	}
+	return rc;
 }
 
 int
-hm_undofile_apply(struct hm_fs *fs, const char *path, bool dry, uint64_t *bytes)
+hm_undofile_apply(struct hm_fs *fs, const char *path, unsigned flags,
+    uint64_t *bytes)
 {
-	struct undofile u = { 0 };
+	struct undofile u = { .path = path };
 	struct hm_commit_files *f = NULL;
-	int rc = load(fs, path, &u);
+	int rc = load(fs, &u);
 
 	if (rc == 0)
-		rc = verify(fs, path, &u);
+		rc = verify(fs, &u);
 	if (rc == 0)
-		rc = verify_volumes(fs, path, &u);
+		rc = verify_volumes(fs, &u);
 	if (rc == 0)
-		rc = ranges(fs, path, &u, NULL, bytes);
-	if (rc == 0 && !dry) {
+		rc = verify_ranges(fs, &u, flags & HM_UNDOFILE_FORCE, bytes);
+	if (rc == 0 && !(flags & HM_UNDOFILE_DRY)) {
 		f = hm_commit_files_open(fs);
-		rc = f == NULL ? fs->err.code : ranges(fs, path, &u, f, bytes);
+		rc = f == NULL ? fs->err.code : write_ranges(fs, &u, f);
+		hm_commit_files_close(f, rc == 0);
+		if (rc == 0)
+			hm_commit_done(fs);
 	}
-	if (rc == 0 && f != NULL)
-		rc = flush(fs, f);
-	hm_commit_files_close(f);
 	free(u.data);
-	if (rc == 0 && !dry)
-		hm_commit_done(fs);
+	free(u.marks);
 	return rc;
 }

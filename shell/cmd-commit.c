@@ -81,7 +81,9 @@ carry_out(struct session *s, struct hm_commit *c, const struct args *args,
 	if (f == NULL)
 		return -1;
 	undo_name(s, args, name, sizeof(name));
-	rc = hm_undofile_write(c, name);
+	rc = hm_commit_files_reserve(f, c);
+	if (rc == 0)
+		rc = hm_undofile_write(c, name);
 	if (rc == 0) {
 		sink_line(sink, "old bytes: %s (anvil --undo %s IMAGE..)", name,
 		    name);
@@ -94,7 +96,7 @@ carry_out(struct session *s, struct hm_commit *c, const struct args *args,
 			    hm_vol_at(s->fs, i)->no));
 	else if (rc == 0)
 		sink_line(sink, "committed");
-	hm_commit_files_close(f);
+	hm_commit_files_close(f, rc == 0);
 	/* The compressed image still is what it was: the edits stay staged. */
 	if (rc == 0 && !copies) {
 		hm_commit_done(s->fs);

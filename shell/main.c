@@ -39,7 +39,7 @@ struct options {
 	struct job *jobs;	/* -c and -f in the order given */
 	unsigned njobs;
 	enum format format;
-	bool write, keep_going, interactive, no_rc, quiet, panels, yes;
+	bool write, keep_going, interactive, no_rc, quiet, panels, yes, force;
 	const char *undo;
 	struct hm_open_opts open;
 	const char **images;	/* what is no option, in argv's order */
@@ -66,6 +66,7 @@ static const char usage_text[] =
     "                     rescued is unreadable, not zero\n"
     "  --undo FILE        restore the bytes a commit saved to FILE\n"
     "  --yes              do not ask\n"
+    "  --force            restore even over bytes written since that commit\n"
     "  -V, --version      print the version\n"
     "  -h, --help         print this\n"
     "Without -c and -f: a prompt on a terminal, else lines of standard input.\n"
@@ -125,6 +126,7 @@ set_format(struct options *o, const char *name)
 /* Letters of options and their long names; has: a value follows. */
 enum {
 	OPT_OFFSET = 256, OPT_BUF_BEG, OPT_MAP, OPT_PANELS, OPT_UNDO, OPT_YES,
+	OPT_FORCE,
 	OPT_DUMP_COMMANDS, OPT_DUMP_FORMAT, OPT_DUMP_EXAMPLES,
 };
 static const struct {
@@ -142,6 +144,7 @@ static const struct {
 	{ OPT_PANELS, "panels", false },
 	{ OPT_UNDO, "undo", true },
 	{ OPT_YES, "yes", false },
+	{ OPT_FORCE, "force", false },
 	{ OPT_DUMP_COMMANDS, "dump-commands", false },
 	{ OPT_DUMP_FORMAT, "dump-format", false },
 	{ OPT_DUMP_EXAMPLES, "dump-examples", false },
@@ -224,6 +227,9 @@ one_option(struct options *o, int id, const char *value)
 		break;
 	case OPT_YES:
 		o->yes = true;
+		break;
+	case OPT_FORCE:
+		o->force = true;
 		break;
 	default:
 		break;
@@ -454,6 +460,7 @@ restore(const struct options *o)
 	struct hm_open_opts opts = o->open;
 	struct hm_error err;
 	struct hm_fs *fs;
+	unsigned force = o->force ? HM_UNDOFILE_FORCE : 0;
 	uint64_t bytes = 0;
 	char line[32];
 	int rc;
@@ -467,7 +474,8 @@ restore(const struct options *o)
 		fprintf(stderr, "anvil: %s\n", err.text);
 		return FAILED;
 	}
-	rc = hm_undofile_apply(fs, o->undo, true, &bytes);
+	rc = hm_undofile_apply(fs, o->undo, force | HM_UNDOFILE_DRY,
+	    &bytes);
 	if (rc == 0 && !o->yes) {
 		fprintf(stderr, "put back %llu bytes? [y/N] ",
 		    (unsigned long long)bytes);
@@ -479,7 +487,7 @@ restore(const struct options *o)
 		}
 	}
 	if (rc == 0)
-		rc = hm_undofile_apply(fs, o->undo, false, &bytes);
+		rc = hm_undofile_apply(fs, o->undo, force, &bytes);
 	if (rc == 0)
 		printf("%llu bytes put back\n", (unsigned long long)bytes);
 	else

@@ -1,7 +1,8 @@
 /*
  * unit-crash.c - a commit is cut after every sector it writes, and of what was
  * written since the last barrier random subsets are lost or come out of order.
- * Recovery must bring back the tables of before or of after, nothing else.
+ * Recovery must bring back the tables of before or of after, nothing else: both
+ * anvil's own and the kernel's, as the document has it (kernel.h).
  *
  * The writes go to a list (struct hm_commit_io), from which each state of the
  * disk is made on a scratch copy and taken back again.  ANVIL_CRASH=N sets how
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "../fslib/mutate.h"
+#include "kernel.h"
 
 /* ------------------------------------------------------------------ a disk */
 
@@ -35,12 +37,15 @@ struct disk {
 	int fd[8];
 	struct sector *log;
 	size_t n, cap;
-	unsigned epoch, fsyncs;
+	unsigned epoch;
+	long fsyncs;
 	bool direct;		/* write through, keep no list */
 	long fail_at;		/* this write fails, -1: none */
 	int fail_errno;
 	bool fail_for_good;	/* and all behind it */
+	bool torn;		/* half of what fails is written */
 	long writes;
+	long fail_fsync;	/* this fsync fails, -1: none */
 };
 
 static void
@@ -52,7 +57,7 @@ scratch(struct disk *d, const char *image)
 	struct hm_fs *fs;
 
 	memset(d, 0, sizeof(*d));
-	d->fail_at = -1;
+	d->fail_at = d->fail_fsync = -1;
 	for (d->nvol = 0; d->nvol < 8; d->nvol++) {
 		snprintf(name[d->nvol], sizeof(name[0]),
 		    "tests/images/%s/vol%u.img.zst", image, d->nvol);
@@ -118,10 +123,13 @@ disk_write(void *ctx, unsigned vol, const void *buf, size_t len, uint64_t byte)
 {
 	struct disk *d = ctx;
 	long n = d->writes++;
+	bool fails = d->fail_at >= 0 && (n == d->fail_at ||
+	    (d->fail_for_good && n > d->fail_at));
 
-	if (d->fail_at >= 0 && (n == d->fail_at ||
-	    (d->fail_for_good && n > d->fail_at)))
+	if (fails && !d->torn)
 		return d->fail_errno;
+	if (fails)
+		len = len / 2 / HM_SECTOR * HM_SECTOR;
 	if (d->direct)
 		return pwrite(d->fd[vol], buf, len, (off_t)byte) ==
 		    (ssize_t)len ? 0 : 5;
@@ -143,7 +151,7 @@ disk_write(void *ctx, unsigned vol, const void *buf, size_t len, uint64_t byte)
 		assert_int_equal(pread(d->fd[vol], s->old, HM_SECTOR,
 		    (off_t)s->byte), HM_SECTOR);
 	}
-	return 0;
+	return fails ? d->fail_errno : 0;
 }
 
 static int
@@ -151,10 +159,11 @@ disk_fsync(void *ctx, unsigned vol)
 {
 	struct disk *d = ctx;
 
+	if (d->fail_fsync == d->fsyncs++)
+		return 5;
 	/* A barrier is when the last volume is done. */
 	if (vol == d->nvol - 1)
 		d->epoch++;
-	d->fsyncs++;
 	return 0;
 }
 
@@ -236,6 +245,25 @@ recovered(struct disk *d)
 		print_message("recovery: %s\n", hm_error(fs)->text);
 	hm_recovery_free(&r);
 	hm_close(fs);
+	return h;
+}
+
+/* The same after the kernel's. */
+static uint64_t
+mounted(struct disk *d)
+{
+	static struct kernel k;
+	uint64_t h = 0;
+
+	if (kernel_recover(&k, d->fd, d->nvol) == 0) {
+		struct hm_fs *fs = disk_open(d);
+
+		h = fingerprint(fs);
+		hm_close(fs);
+	} else {
+		print_message("the kernel does not mount it: %s\n", k.why);
+	}
+	kernel_take_back(&k);
 	return h;
 }
 
@@ -369,18 +397,20 @@ try_state(struct disk *d, size_t cut, bool random, uint64_t before,
 {
 	unsigned epoch = cut < d->n ? d->log[cut].epoch : d->epoch;
 	uint32_t odds = random ? next_random() % 7 : 7;
-	uint64_t h;
+	uint64_t h, m;
 
 	for (size_t i = 0; i < cut; i++)
 		if (d->log[i].epoch < epoch || next_random() % 8 < odds + 1)
 			put_sector(d, &d->log[i], true);
 	h = recovered(d);
+	m = mounted(d);
 	for (size_t i = cut; i-- > 0;)
 		put_sector(d, &d->log[i], false);
-	if (h != before && h != after)
-		fail_msg("cut at sector %zu of %zu (epoch %u of %u, %s): "
-		    "neither before nor after", cut, d->n, epoch, d->epoch,
-		    random ? "random subset" : "all of them");
+	if (h != m || (h != before && h != after))
+		fail_msg("cut at sector %zu of %zu (epoch %u of %u, %s): %s "
+		    "brings back neither before nor after", cut, d->n, epoch,
+		    d->epoch, random ? "random subset" : "all of them",
+		    h != before && h != after ? "recovery" : "the kernel");
 }
 
 /* Cut a commit of what fs has staged everywhere.  The disk stays as it was. */
@@ -762,6 +792,142 @@ after_a_failed_write_the_old_bytes_are_back(void **state)
 	fail_every_write("vols3-v7", false);
 }
 
+/*
+ * A write or an fsync of a commit fails, and while the old bytes are put back
+ * the machine dies too.  What is put back is cut like a commit.
+ */
+static void
+cut_what_is_put_back(const char *image, bool recovery)
+{
+	struct hm_recover_opts o = { .skip_redo = 2 };
+	struct hm_recovery r = { 0 };
+	struct disk d;
+	struct hm_commit_io io;
+	struct hm_commit *c;
+	struct hm_fs *fs;
+	uint64_t before, after;
+	long writes, fsyncs;
+
+	scratch(&d, image);
+	before = recovered(&d);
+	io = disk_io(&d);
+	fs = disk_open(&d);
+	if (recovery)
+		ok(fs, hm_recover(fs, &o, &r));
+	hm_recovery_free(&r);
+	edit(fs, 1);
+	after = fingerprint(fs);
+	c = plan(fs);
+	ok(fs, hm_commit_run(c, &io));
+	writes = d.writes;
+	fsyncs = d.fsyncs;
+	d.torn = true;
+	d.fail_errno = 5;
+	for (long n = 0; n < writes + fsyncs; n++) {
+		d.n = d.epoch = 0;
+		d.writes = d.fsyncs = 0;
+		d.fail_at = n < writes ? n : -1;
+		d.fail_fsync = n < writes ? -1 : n - writes;
+		assert_int_equal(hm_commit_run(c, &io), HM_EIO);
+		for (unsigned i = 0; i < 4 * subsets(); i++)
+			try_state(&d, next_random() % (d.n + 1),
+			    i % 4 != 0, before, after);
+		try_state(&d, d.n, false, before, before);
+	}
+	hm_commit_free(c);
+	hm_close(fs);
+	scrap(&d);
+}
+
+static void
+putting_back_can_be_cut_anywhere(void **state)
+{
+	(void)state;
+	cut_what_is_put_back("basic-v1", false);
+	cut_what_is_put_back("vols3-v7", false);
+	cut_what_is_put_back("crash-v1-b", true);
+	cut_what_is_put_back("crash-v7-c", true);
+}
+
+/* On a full disk the sectors in holes can't be written, then or back. */
+static int
+full_write(void *ctx, unsigned vol, const void *buf, size_t len, uint64_t byte)
+{
+	struct disk *d = ctx;
+	static const uint8_t zero[16384];
+	uint8_t is[16384];
+
+	assert_true(len <= sizeof(is));
+	assert_int_equal(pread(d->fd[vol], is, len, (off_t)byte), len);
+	if (memcmp(is, zero, len) == 0)
+		return 28;
+	return disk_write(ctx, vol, buf, len, byte);
+}
+
+static void
+holes_on_a_full_disk_are_no_loss(void **state)
+{
+	struct disk d;
+	struct hm_commit_io io;
+	struct hm_commit *c;
+	struct hm_fs *fs;
+	uint64_t before;
+
+	(void)state;
+	scratch(&d, "empty-v7");
+	before = recovered(&d);
+	io = disk_io(&d);
+	fs = disk_open(&d);
+	edit(fs, 100);
+	c = plan(fs);
+	ok(fs, hm_commit_run(c, &io));	/* for the list of sectors */
+	io.pwrite = full_write;
+	d.direct = true;
+	assert_int_equal(hm_commit_run(c, &io), HM_EIO);
+	assert_non_null(strstr(hm_error(fs)->text, "were put back"));
+	assert_true(recovered(&d) == before);
+	hm_commit_free(c);
+	hm_close(fs);
+	scrap(&d);
+}
+
+/* The fields by which recovery finds its way can't be part of what it takes
+ * back; as raw bytes they can be written. */
+static void
+fields_recovery_goes_by_are_refused(void **state)
+{
+	static const size_t at[] = {
+		offsetof(struct hm_volume, vol_signature),
+		offsetof(struct hm_volume, vol_buf_beg),
+		offsetof(struct hm_volume, vol_buf_end),
+		offsetof(struct hm_volume, vol_no),
+		offsetof(struct hm_volume, vol_fsid),
+	};
+	struct hm_commit_opts raw = { .raw = true };
+	struct disk d;
+
+	(void)state;
+	scratch(&d, "vols3-v7");
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+		for (unsigned vol = 0; vol < 2; vol++) {
+			struct hm_fs *fs = disk_open(&d);
+			struct hm_commit *c;
+			uint8_t b;
+
+			ok(fs, hm_read(fs, hm_addr(1, vol, at[i]), &b, 1));
+			b ^= 1;
+			ok(fs, hm_write(fs, hm_addr(1, vol, at[i]), &b, 1));
+			assert_null(hm_commit_plan(fs, NULL));
+			assert_int_equal(hm_error(fs)->code, HM_EINVAL);
+			assert_non_null(strstr(hm_error(fs)->text, "--raw"));
+			c = hm_commit_plan(fs, &raw);
+			assert_non_null(c);
+			hm_commit_free(c);
+			hm_close(fs);
+		}
+	scrap(&d);
+}
+
 static void
 when_nothing_can_be_written_any_more_recovery_helps(void **state)
 {
@@ -807,6 +973,9 @@ main(void)
 		cmocka_unit_test(after_a_failed_write_the_old_bytes_are_back),
 		cmocka_unit_test(
 		    when_nothing_can_be_written_any_more_recovery_helps),
+		cmocka_unit_test(putting_back_can_be_cut_anywhere),
+		cmocka_unit_test(holes_on_a_full_disk_are_no_loss),
+		cmocka_unit_test(fields_recovery_goes_by_are_refused),
 		cmocka_unit_test(an_unclean_fifo_without_recovery_is_refused),
 	};
 
