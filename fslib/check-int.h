@@ -118,7 +118,10 @@ struct hm_check {
 	struct hm_sweep *sweep;
 	uint64_t nodes, lost;	/* nodes seen, subtrees not followed */
 	bool fifo_active;
-	uint64_t stale_tail, stale_undos;
+	uint64_t stale_tail, stale_undos; /* records behind a clean end */
+	bool stale_sure;	/* .. which would take back committed work */
+	uint64_t gap;		/* numbers missing behind a clean end */
+	uint32_t gap_seq;
 	uint64_t bb_pos;	/* of PH_SPACE */
 	unsigned vol_pos;
 

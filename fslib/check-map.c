@@ -200,17 +200,6 @@ is_table(const struct tables *t, uint64_t bb)
 }
 
 static bool
-in_undo_array(struct hm_check *c, uint64_t bb)
-{
-	const struct hm_volume *root = hm_root(c->fs);
-
-	for (unsigned i = 0; i < HM_UNDO_SLOTS; i++)
-		if (root->vol0_undo_array[i] == bb)
-			return true;
-	return false;
-}
-
-static bool
 full(const struct hm_layer2 *e)
 {
 	return e->append_off == HM_BIGBLOCK && e->bytes_free == 0;
@@ -305,9 +294,6 @@ layer2_entry(struct hm_check *c, struct tables *t, uint64_t where, uint64_t bb,
 	b->append = e->append_off;
 	b->free = e->bytes_free;
 	b->flags = BB_KNOWN;
-	if (e->zone == HM_ZONE_UNDO && !in_undo_array(c, bb))
-		chk_say(c, "E5", &s, "big-block 0x%016" PRIx64 " is zone 3 but "
-		    "not in the undo array", bb);
 }
 
 /* The entries that make up the tail of every table, compared as bytes. */
