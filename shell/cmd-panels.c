@@ -32,6 +32,7 @@ struct panels_of {
 	char **history;
 	size_t nhistory;
 	bool stood;		/* the panels have been open before */
+	bool ends;		/* no prompt comes after them */
 };
 
 /* -------------------------------------------------- what the panels ask for */
@@ -179,6 +180,7 @@ of_status(void *ctx, struct panels_status *st)
 	snprintf(st->when, sizeof(st->when), "%s", o->s->when);
 	st->quit = o->s->quit;
 	st->mouse = o->s->set->mouse;
+	st->ends = o->ends;
 }
 
 static const char *
@@ -399,6 +401,7 @@ open_panels(struct session *s, struct panels_of *o)
 	begin_at_root(o);
 	history_read(o);
 	catch(o);
+	o->ends = !interactive;
 	s->interactive = true;
 	s->sh->to_screen = false;
 	panels_theme(o->pn, s->set->theme[0] != '\0' ? s->set->theme : "auto");
@@ -415,16 +418,25 @@ open_panels(struct session *s, struct panels_of *o)
 static int
 list_keys(struct panels *pn, struct sink *sink)
 {
-	const char *line, *brief;
+	const char *line, *brief, *chapter, *last = NULL;
 	char name[16];
 
-	sink_begin(sink, "keys", "the keys of the panels", 0, MARK_NONE);
-	for (unsigned i = 0; panels_key_at(pn, i, name, &line, &brief); i++)
-		if (line[0] != '\0')
-			sink_field(sink, &(struct ev_field){
-				.name = name, .text = line, .note = brief,
-			});
-	sink_end(sink);
+	for (unsigned i = 0; panels_key_at(pn, i, name, &line, &brief,
+	    &chapter); i++) {
+		if (line[0] == '\0')
+			continue;
+		if (last == NULL || strcmp(chapter, last) != 0) {
+			if (last != NULL)
+				sink_end(sink);
+			sink_begin(sink, chapter, chapter, 0, MARK_NONE);
+			last = chapter;
+		}
+		sink_field(sink, &(struct ev_field){
+			.name = name, .text = line, .note = brief,
+		});
+	}
+	if (last != NULL)
+		sink_end(sink);
 	return 0;
 }
 
@@ -492,7 +504,7 @@ const struct command cmd_panel = {
 		{ .name = "WHAT", .kind = OP_CHOICE, .choices =
 		    "down up left right page-down page-up half-down half-up "
 		    "first last scroll-left scroll-right follow toggle parent "
-		    "in out find again again-back ask-find ask-mark ask-goto "
+		    "in out edit find again again-back ask-find ask-mark ask-goto "
 		    "command next prev focus show turn split beside pin close "
 		    "zoom swap grow layout save help redraw quit" },
 		{ .name = "ARG", .kind = OP_WORD, .optional = true,
@@ -508,6 +520,8 @@ const struct command cmd_panel = {
 	    "  layout WORD...       arrange all: a KIND, or beside N A B, or\n"
 	    "                       stack N A B, N the percentage of A, A and B\n"
 	    "                       layouts again; KIND:ARG gives an argument\n"
+	    "  focus KIND           to the panel of a kind, in the place of this\n"
+	    "                       one if it is not on the screen\n"
 	    "  save FILE            layout and own keys as a command file, which\n"
 	    "                       source brings back\n"
 	    "Kinds: tree detail bytes map timeline files findings log pin.",

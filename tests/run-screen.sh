@@ -172,7 +172,7 @@ refusals() {
 	for term in vt100 xterm-256color; do
 		locale=C
 		begin 80x24 "$anvil" -N -q --panels "$(path_of basic-v7)"
-		if until_true shows '^\[tree\]  ---' &&
+		if until_true shows '^\[tree\] ---' &&
 		    ! LC_ALL=C grep -q '[^ -~]' "$tmp/screen"; then
 			pass "$term without UTF-8 is drawn in ASCII"
 		else

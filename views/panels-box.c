@@ -65,7 +65,67 @@ pane_free(struct pane *p)
 	free(p);
 }
 
+void
+pane_park(struct panels *pn, struct pane *p)
+{
+	unsigned i;
+
+	for (i = 0; i < PARKED && pane_kinds[i] != p->kind; i++)
+		if (pane_kinds[i] == NULL)
+			break;
+	/* A pin is its line, and is run again. */
+	if (i == PARKED || pane_kinds[i] == NULL || !p->awake ||
+	    p->kind == &pane_pin) {
+		pane_free(p);
+		return;
+	}
+	pane_free(pn->parked[i]);
+	p->version = pn->version;
+	pn->parked[i] = p;
+}
+
+struct pane *
+pane_get(struct panels *pn, const char *kind, const char *arg)
+{
+	for (unsigned i = 0; i < PARKED; i++) {
+		struct pane *p = pn->parked[i];
+
+		if (p == NULL || strcmp(p->kind->name, kind) != 0 ||
+		    (arg != NULL && (p->arg == NULL ||
+		    strcmp(arg, p->arg) != 0)) || pn->screen == NULL)
+			continue;
+		pn->parked[i] = NULL;
+		if (p->kind->told != NULL && pn_fs(pn) != NULL)
+			p->kind->told(p, TOLD_PLACE |
+			    (p->version != pn->version ? TOLD_BYTES : 0));
+		return p;
+	}
+	return pane_new(pn, kind, arg);
+}
+
+void
+panes_free_parked(struct panels *pn)
+{
+	for (unsigned i = 0; i < PARKED; i++) {
+		pane_free(pn->parked[i]);
+		pn->parked[i] = NULL;
+	}
+}
+
 /* ------------------------------------------------------------------- boxes */
+
+/* Boxes that are to go leave their panes for those that come. */
+void
+box_park(struct panels *pn, struct box *b)
+{
+	if (b == NULL)
+		return;
+	box_park(pn, b->a);
+	box_park(pn, b->b);
+	if (b->pane != NULL)
+		pane_park(pn, b->pane);
+	b->pane = NULL;
+}
 
 static struct box *
 leaf(struct pane *p)
@@ -304,7 +364,7 @@ box_parse(struct panels *pn, unsigned n, const char *const *word,
 	colon = strchr(word[0], ':');
 	snprintf(kind, sizeof(kind), "%.*s", colon != NULL ?
 	    (int)(colon - word[0]) : 31, word[0]);
-	b = leaf(pane_new(pn, kind, colon != NULL ? colon + 1 : NULL));
+	b = leaf(pane_get(pn, kind, colon != NULL ? colon + 1 : NULL));
 	if (b == NULL)
 		snprintf(err, size, "no panel '%s'; a layout is a panel, or "
 		    "beside N A B, or stack N A B", kind);

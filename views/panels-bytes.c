@@ -21,7 +21,17 @@ struct bytes {
 static unsigned
 per_row(const struct pane *p)
 {
-	return p->w >= 84 ? 16 : 8;
+	/* An address of 9 digits, or 5, hex, a blank, text. */
+	return p->w >= 9 + 16 * 4 + 1 ? 16 : p->w >= 5 + 8 * 4 + 1 ? 8 : 4;
+}
+
+/* Digits of the address there is room for. */
+static int
+digits(const struct pane *p)
+{
+	int left = p->w - (int)per_row(p) * 4 - 1;
+
+	return left >= 16 ? 16 : left >= 9 ? 9 : 5;
 }
 
 /* Rows are numbered by the low 52 bits of their address. */
@@ -98,11 +108,8 @@ bytes_row(struct pane *p, int64_t row, struct pen *pen)
 	bool has = pn_before(p->pn, addr, then, per) == 0;
 	struct look l = { ROLE_TEXT, 0 };
 
-	if (p->w >= 17 + 3 * (int)per + 1 + (int)per)
-		pen_printf(pen, ROLE_ADDR, "%016" PRIx64, addr);
-	else
-		pen_printf(pen, ROLE_ADDR, "%05" PRIx64,
-		    addr & UINT64_C(0xFFFFF));
+	pen_printf(pen, ROLE_ADDR, "%0*" PRIx64, digits(p), digits(p) == 16 ?
+	    addr : addr & ((UINT64_C(1) << digits(p) * 4) - 1));
 	for (unsigned i = 0; i < per; i++) {
 		unsigned was = l.attr;
 
@@ -198,6 +205,29 @@ bytes_moved(struct pane *p)
 	go_byte(p, to);
 }
 
+/* The field under the cursor by its name, or the byte. */
+static void
+edit(struct pane *p)
+{
+	struct bytes *b = p->data;
+	struct hm_place st, f;
+	char line[100];
+	uint8_t byte;
+
+	pn_struct(p->pn, &st);
+	if (pn_field_at(p->pn, &st, b->at, &f) && pn_path_of(p->pn,
+	    &(struct hm_place){ .addr = f.parent_addr, .type = f.parent },
+	    line, sizeof(line))) {
+		pn_edit_field(p->pn, line, &f);
+	} else if (hm_read(pn_fs(p->pn), b->at, &byte, 1) == 0) {
+		snprintf(line, sizeof(line), "poke %016" PRIx64 " %02x", b->at,
+		    byte);
+		edit_open(p->pn, ':', line);
+	} else {
+		pn_say(p->pn, MARK_WARN, "the byte cannot be read");
+	}
+}
+
 static bool
 bytes_verb(struct pane *p, const char *verb, const char *arg)
 {
@@ -229,6 +259,8 @@ bytes_verb(struct pane *p, const char *verb, const char *arg)
 		} else {
 			pn_say(p->pn, MARK_NONE, "no address here");
 		}
+	} else if (strcmp(verb, "edit") == 0) {
+		edit(p);
 	} else if (strcmp(verb, "parent") == 0) {
 		pn_go(p->pn, &st, NULL, true);
 	} else {
@@ -241,8 +273,7 @@ static void
 bytes_click(struct pane *p, int row, int column)
 {
 	int per = (int)per_row(p);
-	int from = p->w >= 17 + 4 * per + 1 ? 16 : 5;
-	int i = (column - from - 1) / 3;
+	int i = (column - digits(p) - 1) / 3;
 
 	if (i >= 0 && i < per)
 		go_byte(p, row_addr(p, p->top + row) + (uint64_t)i);
@@ -251,6 +282,7 @@ bytes_click(struct pane *p, int row, int column)
 const struct pane_kind pane_bytes = {
 	.name = "bytes", .brief = "bytes in hex, the field under the cursor "
 	    "marked",
+	.hint = "h l byte  Enter follow  e edit", .no_numbers = true,
 	.size = sizeof(struct bytes), .told = bytes_told, .rows = bytes_rows,
 	.row = bytes_row, .title = bytes_title, .moved = bytes_moved,
 	.verb = bytes_verb, .click = bytes_click,

@@ -163,8 +163,11 @@ add_data(struct pane *p)
 		.addr = e.data_offset, .len = (uint64_t)e.data_len,
 		.type = hm_record_type(e.rec_type),
 	};
-	if (e.data_offset != 0 && e.data_len > 0 && st.type != NULL)
-		add_part(p, &st, &e);
+	if (e.data_offset == 0 || e.data_len <= 0 || st.type == NULL)
+		return;
+	add_part(p, &st, &e);
+	p->pn->data_addr = e.data_offset;
+	p->pn->data_elm = d->part[0].st.addr;
 }
 
 /* The line of the field one stands on. */
@@ -193,7 +196,6 @@ static void
 detail_told(struct pane *p, unsigned what)
 {
 	struct detail *d = p->data;
-	const struct hm_place *at = &p->pn->at;
 	struct hm_place st;
 
 	if ((what & (TOLD_PLACE | TOLD_BYTES)) == 0)
@@ -205,7 +207,6 @@ detail_told(struct pane *p, unsigned what)
 		find_line(p);
 		return;
 	}
-	(void)at;
 	d->n = d->nparts = 0;
 	if (st.type != NULL) {
 		add_part(p, &st, NULL);
@@ -418,6 +419,24 @@ detail_moved(struct pane *p)
 		pn_go(p->pn, &at, p, false);
 }
 
+static void
+edit(struct pane *p)
+{
+	struct hm_place at;
+	char path[200];
+
+	if (!place_of(p, &at) || at.type != NULL) {
+		pn_say(p->pn, MARK_NONE, "go to a field to change it");
+		return;
+	}
+	if (pn_path_of(p->pn, &(struct hm_place){ .addr = at.parent_addr,
+	    .type = at.parent }, path, sizeof(path)))
+		pn_edit_field(p->pn, path, &at);
+	else
+		pn_say(p->pn, MARK_WARN, "no command line names this place; "
+		    "poke %016" PRIx64 " changes its bytes", at.addr);
+}
+
 static bool
 detail_verb(struct pane *p, const char *verb, const char *arg)
 {
@@ -427,8 +446,8 @@ detail_verb(struct pane *p, const char *verb, const char *arg)
 	struct hm_place at, to;
 
 	(void)arg;
-	if (strcmp(verb, "right") == 0) {
-		p->column += 8;
+	if (strcmp(verb, "edit") == 0) {
+		edit(p);
 		return true;
 	}
 	if (strcmp(verb, "parent") == 0 && p->pn->at.parent != NULL) {
@@ -471,5 +490,6 @@ const struct pane_kind pane_detail = {
 	.name = "detail", .brief = "the fields of what is under the cursor",
 	.size = sizeof(struct detail), .close = detail_close,
 	.told = detail_told, .rows = detail_rows, .row = detail_row,
+	.hint = "Enter follow  e edit  , up",
 	.title = detail_title, .moved = detail_moved, .verb = detail_verb,
 };

@@ -293,7 +293,8 @@ follow(struct pane *p)
 	else if (hm_object_get(pn_fs(p->pn), n->d.localization >> 16,
 	    (uint64_t)n->d.obj_id, f->dir.asof, &o) == 0 && o.found)
 		pn_go_addr(p->pn, o.node + offsetof(struct hm_node, elms) +
-		    (unsigned)o.idx * sizeof(struct hm_leaf), NULL);
+		    (unsigned)o.idx * sizeof(struct hm_leaf), NULL),
+		    pn_show_others(p);
 	else
 		pn_say(p->pn, MARK_BAD, "its inode is missing");
 	free(n);
@@ -348,6 +349,7 @@ files_close(struct pane *p)
 }
 
 const struct pane_kind pane_files = {
+	.hint = "Enter open  Backspace up",
 	.name = "files", .brief = "directories; the argument is a path, as of "
 	    "a TID with @@0x..",
 	.size = sizeof(struct files), .open = files_open,

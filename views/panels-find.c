@@ -12,10 +12,14 @@
 
 #include "panels-int.h"
 
+enum { HARMLESS = 10000 };	/* harmless findings kept */
+
 struct findings {
 	struct hm_check *check;
 	struct hm_findings *list;
+	struct hm_findings soft; /* the harmless ones, as far as kept */
 	uint64_t harmless;
+	bool all;		/* they are shown, too */
 	bool done;
 	char why[200];
 };
@@ -33,6 +37,9 @@ forget(struct pane *p)
 	if (f->list != NULL)
 		hm_findings_free(f->list);
 	f->list = NULL;
+	for (size_t i = 0; i < f->soft.n; i++)
+		hm_finding_free(&f->soft.v[i]);
+	f->soft.n = 0;
 	f->harmless = 0;
 	f->done = false;
 	f->why[0] = '\0';
@@ -87,7 +94,9 @@ findings_work(struct pane *p, int ms)
 	while (f->check != NULL && (rc = hm_check_step(f->check, &one)) > 0) {
 		if (rc == 1 && one.severity == 'H') {
 			f->harmless++;
-			hm_finding_free(&one);
+			if (f->soft.n == HARMLESS ||
+			    !hm_findings_add(&f->soft, &one))
+				hm_finding_free(&one);
 		} else if (rc == 1 && !hm_findings_add(f->list, &one)) {
 			rc = -1;
 			break;
@@ -114,12 +123,25 @@ found(const struct findings *f)
 	return f->list != NULL ? f->list->n : 0;
 }
 
+/* The i-th row's finding, or NULL: the harmless ones come last. */
+static const struct hm_finding *
+finding_at(const struct findings *f, int64_t i)
+{
+	size_t k = (size_t)i;
+
+	if (k < found(f))
+		return &f->list->v[k];
+	k -= found(f);
+	return f->all && k < f->soft.n ? &f->soft.v[k] : NULL;
+}
+
 static int64_t
 findings_rows(struct pane *p)
 {
 	const struct findings *f = p->data;
+	size_t n = found(f) + (f->all ? f->soft.n : 0);
 
-	return found(f) > 0 ? (int64_t)found(f) : 1;
+	return n > 0 ? (int64_t)n : 1;
 }
 
 static void
@@ -128,15 +150,15 @@ findings_row(struct pane *p, int64_t i, struct pen *pen)
 	const struct findings *f = p->data;
 	const struct hm_finding *v;
 
-	if (found(f) == 0) {
+	v = finding_at(f, i);
+	if (v == NULL) {
 		pen_put(pen, f->why[0] != '\0' ? ROLE_BAD : f->done ?
 		    ROLE_GOOD : ROLE_DIM, f->why[0] != '\0' ? f->why :
 		    f->done ? "nothing wrong was found" : "nothing yet");
 		return;
 	}
-	v = &f->list->v[i];
-	pen_printf(pen, v->severity == 'E' ? ROLE_BAD : ROLE_WARN, "%-4s",
-	    v->id);
+	pen_printf(pen, v->severity == 'E' ? ROLE_BAD : v->severity == 'H' ?
+	    ROLE_DIM : ROLE_WARN, "%-4s", v->id);
 	if (v->addr != 0)
 		pen_printf(pen, ROLE_ADDR, "%016" PRIx64 " ", v->addr);
 	else
@@ -174,18 +196,17 @@ findings_title(struct pane *p, struct pen *pen)
 static bool
 findings_verb(struct pane *p, const char *verb, const char *arg)
 {
-	const struct findings *f = p->data;
-	const struct hm_finding *v;
+	struct findings *f = p->data;
+	const struct hm_finding *v = finding_at(f, p->cur);
 	uint64_t addr;
 
 	(void)arg;
-	if (strcmp(verb, "right") == 0) {
-		p->column += 8;
+	if (strcmp(verb, "toggle") == 0) {
+		f->all = !f->all;
 		return true;
 	}
-	if (strcmp(verb, "follow") != 0 || (size_t)p->cur >= found(f))
+	if (strcmp(verb, "follow") != 0 || v == NULL)
 		return false;
-	v = &f->list->v[p->cur];
 	addr = v->addr;
 	if (v->node != 0 && v->idx >= 0)
 		addr = v->node + offsetof(struct hm_node, elms) +
@@ -195,7 +216,7 @@ findings_verb(struct pane *p, const char *verb, const char *arg)
 	if (addr == 0)
 		pn_say(p->pn, MARK_NONE, "this finding has no address");
 	else
-		pn_go_addr(p->pn, addr, NULL);
+		pn_go_addr(p->pn, addr, NULL), pn_show_others(p);
 	return true;
 }
 
@@ -204,11 +225,10 @@ static void
 findings_moved(struct pane *p)
 {
 	const struct findings *f = p->data;
-	const struct hm_finding *v;
+	const struct hm_finding *v = finding_at(f, p->cur);
 
-	if ((size_t)p->cur >= found(f))
+	if (v == NULL)
 		return;
-	v = &f->list->v[p->cur];
 	pn_say(p->pn, MARK_NONE, "%s: %s%s%s", v->id,
 	    v->path != NULL ? v->path : "", v->path != NULL ? ": " : "",
 	    v->text != NULL ? v->text : "");
@@ -217,10 +237,14 @@ findings_moved(struct pane *p)
 static void
 findings_close(struct pane *p)
 {
+	struct findings *f = p->data;
+
 	forget(p);
+	free(f->soft.v);
 }
 
 const struct pane_kind pane_findings = {
+	.hint = "Enter go there  Space harmless",
 	.name = "findings", .brief = "what is wrong: check runs in the "
 	    "background",
 	.size = sizeof(struct findings), .close = findings_close,

@@ -58,6 +58,8 @@ struct pane_kind {
 	/* A click in it, row and column of its contents. */
 	void (*click)(struct pane *, int row, int column);
 	bool no_cursor;		/* rows are not chosen by the cursor */
+	bool no_numbers;	/* and their number tells nothing */
+	const char *hint;	/* its keys, for the bottom line */
 };
 
 struct pane {
@@ -69,6 +71,7 @@ struct pane {
 	int64_t cur, top;
 	int column;		/* scrolled to the right */
 	bool awake;		/* has its data: while the panels are open */
+	uint64_t version;	/* of the bytes it knew when it was parked */
 };
 
 /* A box is a pane, or two boxes beside or above each other. */
@@ -84,6 +87,7 @@ struct binding {
 	int key;
 	char *line;
 	const char *brief;	/* of the table, or NULL: the user's */
+	const char *chapter;
 };
 
 /* A line being edited. */
@@ -100,7 +104,7 @@ struct logged {
 	enum mark mark;
 };
 
-enum { LOG_LINES = 2000 };
+enum { LOG_LINES = 2000, PARKED = 12 };
 
 struct panels {
 	struct panels_shell sh;
@@ -108,16 +112,20 @@ struct panels {
 	struct box *root;
 	struct pane *focus;	/* one of the layout */
 	struct pane *over;	/* above all of it: help, output */
+	struct pane *parked[PARKED]; /* off the screen, one a kind */
 	bool zoomed;
 	bool leave;
 	bool own_layout;	/* someone chose it: not the default */
-	int layout_w, layout_h;	/* size the default was made for */
+	unsigned layout;	/* which of the defaults it is */
 
 	struct hm_place at;	/* the session's place as the panes know it */
 	uint64_t taken, before;	/* position in time: now, before the move */
 	bool time_moved;	/* before is to be compared with */
 	size_t staged;
 	uint64_t root_node;
+	uint64_t data_addr, data_elm; /* data shown, and the element it is of */
+	uint64_t version;	/* one more whenever the bytes are others */
+	uint64_t keys, asked;	/* pressed; and when leaving was doubted */
 
 	enum { MODE_KEYS, MODE_LINE, MODE_MARK, MODE_GO } mode;
 	struct edit edit;
@@ -127,6 +135,8 @@ struct panels {
 	unsigned log_first, log_n;
 	char message[800];	/* lines at the bottom */
 	enum mark message_mark;
+	int covered;		/* the screen's rows from here on are not a
+				 * pane's */
 	uint64_t generation;	/* of the log, and of what was run */
 
 	struct binding *binds;
@@ -135,7 +145,7 @@ struct panels {
 	const struct hm_findings *findings; /* of the check panel, or NULL */
 };
 
-extern const struct pane_kind *const pane_kinds[];
+extern const struct pane_kind *const pane_kinds[], pane_pin;
 const struct pane_kind *pane_kind_named(const char *name);
 
 /* panels.c */
@@ -154,12 +164,21 @@ void pn_log(struct panels *, enum mark, const char *text);
 void pn_run(struct panels *, const char *line);
 /* Run a line into a sink; messages go to the log. */
 int pn_run_to(struct panels *, const char *line, struct sink *);
-/* The bytes at an address as they were before the last move in time: 0, or -1
- * when there was none. */
+/* The bytes at an address as they were before the edits, or before the last
+ * move in time: 0, or -1 when there was neither. */
 int pn_before(struct panels *, uint64_t addr, void *buf, size_t len);
 /* Keep the cursor in the rows, and the row in the window. */
 void pane_settle(struct pane *);
 double pn_now(void);		/* seconds */
+/* One went to a place from here: other panels show it, this one does not. */
+void pn_show_others(struct pane *);
+/* A command line to change a field, with its present value, begun for the
+ * user.  path: how a line names it. */
+void pn_edit_field(struct panels *, const char *path, const struct hm_place *);
+/* How a command line names a structure from anywhere; false: it has no such
+ * name. */
+bool pn_path_of(struct panels *, const struct hm_place *st, char *buf,
+    size_t size);
 /* The field at a byte of a structure, down to the last structure. */
 bool pn_field_at(struct panels *, const struct hm_place *st, uint64_t addr,
     struct hm_place *out);
@@ -167,6 +186,12 @@ enum role role_of_mark(enum mark);
 /* panels-box.c */
 struct pane *pane_new(struct panels *, const char *kind, const char *arg);
 void pane_free(struct pane *);
+/* Take a pane off the screen, so that it comes back as it was; pane_get is
+ * pane_new, but for one that was parked. */
+void pane_park(struct panels *, struct pane *);
+struct pane *pane_get(struct panels *, const char *kind, const char *arg);
+void panes_free_parked(struct panels *);
+void box_park(struct panels *, struct box *);
 bool pane_wake(struct pane *);
 void pane_sleep(struct pane *);
 void box_free(struct box *);

@@ -4,7 +4,11 @@
  *
  * A cell is two characters: the letter of the zone that has most of its
  * big-blocks (in lower case when it has not all of them) and a shade, or a "!"
- * where a finding lies.  Each volume begins on a row of its own.
+ * where a finding lies, or a "~" where the edits or the last move in time
+ * changed bytes or the freemap's entry.  Each volume begins on a row of its
+ * own; what the signs mean stands at the end.
+ *
+ * Changes are looked up in slices, record by record of the way in time.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +22,7 @@ struct entry {
 	uint8_t vol, zone;
 	uint8_t fill;		/* eighths, 0..8 */
 	bool bad;		/* a finding, or a CRC */
+	bool changed;
 };
 
 struct map {
@@ -29,6 +34,9 @@ struct map {
 	char why[120];
 	const struct hm_findings *marked;
 	size_t nmarked;
+	/* What is changed: the records between two positions. */
+	uint64_t record, last;
+	struct hm_targets *targets;
 };
 
 static void
@@ -46,6 +54,7 @@ load(struct pane *p)
 	m->nvols = 0;
 	m->marked = NULL;
 	m->nmarked = 0;
+	m->record = m->last = 0;
 	m->why[0] = '\0';
 	while (fm != NULL && (rc = hm_freemap_next(fm, &bb, &e)) == 1) {
 		int32_t used = HM_BIGBLOCK - e.bytes_free;
@@ -134,6 +143,94 @@ mark_findings(struct pane *p)
 	}
 }
 
+/* ------------------------------------------------------------- what changed */
+
+static void
+mark_changed(struct pane *p, uint64_t addr)
+{
+	struct map *m = p->data;
+	size_t i = entry_of(p, addr);
+
+	if (i < m->n)
+		m->v[i].changed = true;
+}
+
+/* Bytes at a zone-2 address are others: their big-block, and those whose
+ * freemap entries they are. */
+static void
+mark_bytes(struct pane *p, uint64_t addr, uint64_t len)
+{
+	struct map *m = p->data;
+	struct hm_target t;
+
+	mark_changed(p, addr);
+	mark_changed(p, addr + len - 1);
+	if (m->targets == NULL)
+		m->targets = hm_targets_open(pn_fs(p->pn));
+	for (uint64_t at = addr; m->targets != NULL && at < addr + len;
+	    at += sizeof(struct hm_layer2)) {
+		hm_target_of(m->targets, at, &t);
+		if (t.kind != HM_TARGET_LAYER2)
+			return;
+		mark_changed(p, t.bigblock);
+	}
+}
+
+static void
+mark_staged(struct pane *p)
+{
+	struct hm_fs *fs = pn_fs(p->pn);
+	uint64_t byte = 0, len = 0;
+	unsigned vol = 0;
+
+	while (hm_staged_next(fs, &vol, &byte, &len) == 1) {
+		const struct hm_vol *v = hm_vol_no(fs, vol);
+
+		if (v != NULL && byte >= v->buf_beg && len > 0)
+			mark_bytes(p, hm_addr(HM_ZONE_RAW_BUFFER, vol,
+			    byte - v->buf_beg), len);
+	}
+}
+
+/* Edits at once, a way in time in slices. */
+static void
+begin_changes(struct pane *p)
+{
+	struct map *m = p->data;
+	const struct panels *pn = p->pn;
+
+	hm_targets_close(m->targets);
+	m->targets = NULL;
+	if (pn->staged > 0) {
+		mark_staged(p);
+	} else if (pn->time_moved) {
+		m->record = pn->before < pn->taken ? pn->before : pn->taken;
+		m->last = pn->before < pn->taken ? pn->taken : pn->before;
+	}
+}
+
+static bool
+map_work(struct pane *p, int ms)
+{
+	struct map *m = p->data;
+	double end = pn_now() + ms / 1000.0;
+	struct hm_undone u;
+
+	for (unsigned i = 1; m->record < m->last; i++) {
+		if (hm_time_record(pn_fs(p->pn), m->record, &u) != 1) {
+			m->last = m->record;
+			break;
+		}
+		m->record++;
+		if (!u.redo && !u.ignored && u.len > 0 &&
+		    hm_zone(u.target) == HM_ZONE_RAW_BUFFER)
+			mark_bytes(p, u.target, u.len);
+		if (i % 16 == 0 && pn_now() > end)
+			break;
+	}
+	return m->record < m->last;
+}
+
 /* ----------------------------------------------------------- rows and cells */
 
 static unsigned
@@ -142,18 +239,73 @@ cells(const struct pane *p)
 	return p->w >= 4 ? (unsigned)(p->w - 2) / 2 : 1;
 }
 
+static const struct {
+	char letter;
+	enum role role;
+	const char *name;
+} zones[16] = {
+	[0] = { '.', ROLE_Z_FREE, "free" },
+	[HM_ZONE_UNDO] = { 'U', ROLE_Z_UNDO, "undo" },
+	[HM_ZONE_FREEMAP] = { 'F', ROLE_Z_MAP, "freemap" },
+	[HM_ZONE_BTREE] = { 'B', ROLE_Z_BTREE, "B-Tree" },
+	[HM_ZONE_META] = { 'M', ROLE_Z_META, "meta" },
+	[HM_ZONE_LARGE] = { 'L', ROLE_Z_LARGE, "large data" },
+	[HM_ZONE_SMALL] = { 'S', ROLE_Z_SMALL, "small data" },
+	[15] = { '-', ROLE_Z_FREE, "unavailable" },
+};
+
+/* What the signs mean, broken at the window's width: row `row` of it to the
+ * pen, if there is one; how many rows there are. */
+static int
+legend(const struct pane *p, int row, struct pen *pen)
+{
+	int at = 0, x = 0;
+
+	for (unsigned i = 0; i < 17; i++) {
+		const char *name = i == 15 ? "wrong" : i == 16 ? "changed" :
+		    zones[i].name;
+		char sign[2] = { i == 15 ? '!' : i == 16 ? '~' :
+		    zones[i].letter, '\0' };
+		int n = name != NULL ? (int)strlen(name) + 4 : 0;
+
+		if (name == NULL)
+			continue;
+		if (x > 0 && x + n - 2 > p->w) {
+			x = 0;
+			at++;
+		}
+		x += n;
+		if (pen == NULL || at != row)
+			continue;
+		pen_put(pen, i == 15 ? ROLE_BAD : i == 16 ? ROLE_CHANGED :
+		    zones[i].role, sign);
+		pen_printf(pen, ROLE_DIM, " %s", name);
+		if (pen->x - pen->begin + 2 <= p->w)
+			pen_put(pen, ROLE_TEXT, "  ");
+	}
+	return at + 1;
+}
+
+static int
+legend_rows(const struct pane *p)
+{
+	return legend(p, 0, NULL);
+}
+
 /* The whole map on the window, if that takes no more than 4096 a cell. */
 static unsigned
 per_cell(struct pane *p)
 {
 	struct map *m = p->data;
 	unsigned per = 1;
+	int left = p->h - (int)m->nvols, below = legend_rows(p);
 	size_t room;
 
 	if (m->per != 0)
 		return m->per;
-	room = cells(p) * (size_t)(p->h > (int)m->nvols ?
-	    p->h - (int)m->nvols : 1);
+	if (left > below)
+		left -= below;
+	room = cells(p) * (size_t)(left > 0 ? left : 1);
 	while (per < 4096 && m->n / per > room)
 		per *= 2;
 	return per;
@@ -229,23 +381,8 @@ map_rows(struct pane *p)
 	p->cur = row_of(p, m->cur);
 	if (p->cur == 1 && p->top <= 1)
 		p->top = 0;
-	return rows;
+	return rows + legend_rows(p);
 }
-
-static const struct {
-	char letter;
-	enum role role;
-	const char *name;
-} zones[16] = {
-	[0] = { '.', ROLE_Z_FREE, "free" },
-	[HM_ZONE_UNDO] = { 'U', ROLE_Z_UNDO, "undo" },
-	[HM_ZONE_FREEMAP] = { 'F', ROLE_Z_MAP, "freemap" },
-	[HM_ZONE_BTREE] = { 'B', ROLE_Z_BTREE, "B-Tree" },
-	[HM_ZONE_META] = { 'M', ROLE_Z_META, "meta" },
-	[HM_ZONE_LARGE] = { 'L', ROLE_Z_LARGE, "large data" },
-	[HM_ZONE_SMALL] = { 'S', ROLE_Z_SMALL, "small data" },
-	[15] = { '-', ROLE_Z_FREE, "unavailable" },
-};
 
 static void
 put_cell(struct pane *p, struct pen *pen, size_t from, size_t n)
@@ -253,7 +390,7 @@ put_cell(struct pane *p, struct pen *pen, size_t from, size_t n)
 	static const char *const shade[] = { " ", "░", "▒", "▓", "█" };
 	struct map *m = p->data;
 	unsigned count[256] = { 0 }, best = 0, fill = 0, used = 0;
-	bool bad = false;
+	bool bad = false, changed = false;
 	size_t here = entry_of(p, p->pn->at.addr);
 	char text[2] = "?";
 	enum role role;
@@ -261,6 +398,7 @@ put_cell(struct pane *p, struct pen *pen, size_t from, size_t n)
 	for (size_t i = from; i < from + n; i++) {
 		count[m->v[i].zone]++;
 		bad |= m->v[i].bad;
+		changed |= m->v[i].changed;
 		if (m->v[i].zone != 0) {
 			fill += m->v[i].fill;
 			used++;
@@ -276,13 +414,14 @@ put_cell(struct pane *p, struct pen *pen, size_t from, size_t n)
 		bad = true;
 	if (best != 0 && count[best] < n && text[0] >= 'A' && text[0] <= 'Z')
 		text[0] = (char)(text[0] | 0x20);
-	role = bad ? ROLE_BAD : best < 16 ? zones[best].role : ROLE_BAD;
+	role = bad || best >= 16 ? ROLE_BAD : changed ? ROLE_CHANGED :
+	    zones[best].role;
 	if (here >= from && here < from + n)
 		pen->attr |= ATTR_MARK;
 	if (m->cur >= from && m->cur < from + n && p == p->pn->focus)
 		pen->attr |= ATTR_CURSOR;
 	pen_put(pen, role, text);
-	pen_put(pen, role, bad ? "!" : used == 0 ? " " :
+	pen_put(pen, role, bad ? "!" : changed ? "~" : used == 0 ? " " :
 	    shade[(fill * 4 / used + 7) / 8]);
 	pen->attr = 0;
 }
@@ -299,21 +438,21 @@ map_row(struct pane *p, int64_t r, struct pen *pen)
 		return;
 	}
 	row_at(p, r, &first, &n);
-	if (n == 0 && first < m->n) {
-		size_t end = volume_end(m, first), empty = 0;
+	if (first == m->n) {
+		legend(p, (int)(r - row_at(p, INT64_MAX, &first, &n)), pen);
+		return;
+	}
+	if (n == 0) {
+		size_t end = volume_end(m, first), empty = 0, others = 0;
 
 		for (size_t i = first; i < end; i++)
-			empty += m->v[i].zone == 0;
+			empty += m->v[i].zone == 0,
+			    others += m->v[i].changed;
 		pen_printf(pen, ROLE_NAME, "volume %u", m->v[first].vol);
 		pen_printf(pen, ROLE_DIM, "  %zu big-blocks, %zu free, "
-		    "%u a cell  ", end - first, empty, per_cell(p));
-		for (unsigned z = 0; z < 15; z++)
-			if (zones[z].letter != '\0') {
-				pen_printf(pen, zones[z].role, "%c",
-				    zones[z].letter);
-				pen_printf(pen, ROLE_DIM, " %s  ",
-				    zones[z].name);
-			}
+		    "%u a cell", end - first, empty, per_cell(p));
+		if (others > 0)
+			pen_printf(pen, ROLE_WARN, ", %zu changed", others);
 		return;
 	}
 	pen_put(pen, ROLE_TEXT, " ");
@@ -335,6 +474,8 @@ map_title(struct pane *p, struct pen *pen)
 	pen_printf(pen, ROLE_TITLE, " %s, %s%u/8 full", e->zone < 16 &&
 	    zones[e->zone].name != NULL ? zones[e->zone].name : "no zone!",
 	    e->bad ? "bad!, " : "", e->fill);
+	if (e->changed)
+		pen_put(pen, ROLE_CHANGED, ", ~changed");
 }
 
 /* ------------------------------------------------------------------- moving */
@@ -345,8 +486,10 @@ map_told(struct pane *p, unsigned what)
 	struct map *m = p->data;
 	size_t i;
 
-	if (what & TOLD_BYTES)
+	if (what & TOLD_BYTES) {
 		load(p);
+		begin_changes(p);
+	}
 	if ((what & TOLD_PLACE) && (i = entry_of(p, p->pn->at.addr)) < m->n)
 		m->cur = i;
 }
@@ -401,6 +544,7 @@ follow(struct pane *p)
 	if (hm_place_at(pn_fs(p->pn), addr, NULL, &at) < 0)
 		at.addr = addr;
 	pn_go(p->pn, &at, NULL, true);
+	pn_show_others(p);
 }
 
 static bool
@@ -459,13 +603,16 @@ map_close(struct pane *p)
 {
 	struct map *m = p->data;
 
+	hm_targets_close(m->targets);
 	free(m->v);
 }
 
 const struct pane_kind pane_map = {
+	.hint = "+ - zoom  Enter go there",
 	.name = "map", .brief = "the freemap: whose each big-block is, and how "
 	    "full",
 	.size = sizeof(struct map), .close = map_close, .told = map_told,
 	.rows = map_rows, .row = map_row, .title = map_title,
-	.verb = map_verb, .click = map_click,
+	.verb = map_verb, .click = map_click, .work = map_work,
+	.no_numbers = true,
 };

@@ -253,10 +253,6 @@ text_verb(struct pane *p, const char *verb, const char *arg)
 	size_t i = (size_t)p->cur;
 
 	(void)arg;
-	if (strcmp(verb, "right") == 0) {
-		p->column += 8;
-		return true;
-	}
 	if (strcmp(verb, "follow") != 0 || i >= t->n)
 		return false;
 	if (!address_in(t->buf + t->line[i], &addr) || hm_translate(
@@ -265,6 +261,7 @@ text_verb(struct pane *p, const char *verb, const char *arg)
 		return true;
 	}
 	pn_go_addr(p->pn, addr, NULL);
+	pn_show_others(p);
 	if (p == p->pn->over) {
 		/* freed by the caller's close, not under its feet */
 		char err[80];
@@ -276,12 +273,14 @@ text_verb(struct pane *p, const char *verb, const char *arg)
 }
 
 const struct pane_kind pane_pin = {
+	.hint = "Enter go to the row's address",
 	.name = "pin", .brief = "the output of a command, kept fresh",
 	.size = sizeof(struct text), .close = text_close,
 	.told = pin_told, .rows = pin_rows, .row = text_row,
 	.title = output_title, .verb = text_verb,
 };
 const struct pane_kind pane_output = {
+	.hint = "Enter go to the row's address",
 	.name = "output", .size = sizeof(struct text), .open = output_open,
 	.close = text_close, .rows = text_rows, .row = text_row,
 	.title = output_title, .verb = text_verb,
@@ -331,12 +330,17 @@ log_verb(struct pane *p, const char *verb, const char *arg)
 	if (strcmp(verb, "follow") != 0 || p->cur >= p->pn->log_n)
 		return false;
 	l = &p->pn->log[(p->pn->log_first + (unsigned)p->cur) % LOG_LINES];
-	if (l->text != NULL && address_in(l->text, &addr))
+	if (l->text != NULL && address_in(l->text, &addr)) {
 		pn_go_addr(p->pn, addr, NULL);
+		pn_show_others(p);
+	} else {
+		pn_say(p->pn, MARK_NONE, "no address in this row");
+	}
 	return true;
 }
 
 const struct pane_kind pane_log = {
+	.hint = "Enter go to the row's address",
 	.name = "log", .brief = "what commands said",
 	.size = sizeof(struct log), .rows = log_rows, .row = log_row,
 	.verb = log_verb,

@@ -302,5 +302,7 @@ const struct pane_kind pane_timeline = {
 	.size = sizeof(struct timeline), .close = timeline_close,
 	.told = timeline_told, .rows = timeline_rows, .row = timeline_row,
 	.title = timeline_title, .verb = timeline_verb,
-	.work = timeline_work, .click = timeline_click, .no_cursor = true,
+	.work = timeline_work, .click = timeline_click,
+	.no_cursor = true, .no_numbers = true,
+	.hint = "Enter go  { } [ ] step  T now",
 };

@@ -42,7 +42,7 @@ struct tree {
 		struct hm_node node;
 	} kept[NODES_KEPT];
 	unsigned next_kept;
-	uint8_t data[HM_XBUFSIZE];
+	uint8_t data[HM_XBUFSIZE], then[HM_XBUFSIZE];
 };
 
 /* A row: the root (t NULL), or an element. */
@@ -405,6 +405,9 @@ put_data(struct pane *p, struct pen *pen, const struct hm_leaf *e)
 		return;
 	}
 	crc = hm_data_verdict(fs, e, t->data, NULL);
+	if (pn_before(p->pn, e->data_offset, t->then, len) == 0 &&
+	    memcmp(t->data, t->then, len) != 0)
+		pen_put(pen, ROLE_CHANGED, "~");
 	switch (e->rec_type) {
 	case HM_REC_INODE:
 		want = sizeof(struct hm_inode);
@@ -479,11 +482,13 @@ put_record(struct pane *p, struct pen *pen, uint64_t node, int idx,
 	struct hm_base base;
 
 	memcpy(&base, e, sizeof(base));
-	if (e->btype != 'R')
-		pen_printf(pen, ROLE_BAD, "btype 0x%02x! ", e->btype);
 	if (changed(p, node + offsetof(struct hm_node, elms) +
 	    (unsigned)idx * sizeof(*e), e, sizeof(*e)))
 		pen_put(pen, ROLE_CHANGED, "~");
+	else
+		pen_put(pen, ROLE_TEXT, " ");
+	if (e->btype != 'R')
+		pen_printf(pen, ROLE_BAD, "btype 0x%02x! ", e->btype);
 	pen_printf(pen, dead ? ROLE_DIM : ROLE_NAME, "%-8.8s ",
 	    short_name(HM_SHOW_RECTYPE, e->rec_type, rec));
 	pen_printf(pen, dead ? ROLE_DIM : ROLE_TEXT, "%-4s %s ",
@@ -537,7 +542,7 @@ tree_row(struct pane *p, int64_t row, struct pen *pen)
 		    &copy.elms[s.idx].base);
 		return;
 	}
-	pen_printf(pen, ROLE_DIM, " %2d ", s.idx);
+	pen_printf(pen, ROLE_DIM, " %2d", s.idx);
 	put_record(p, pen, s.t->off, s.idx, &copy.elms[s.idx].leaf,
 	    s.depth * 2 + 4);
 }
@@ -779,10 +784,12 @@ follow_data(struct pane *p, const struct spot *s)
 		.addr = elm.addr + f->offset, .len = f->size, .field = f,
 		.parent = leaf, .parent_addr = elm.addr,
 	};
-	if (hm_place_follow(pn_fs(p->pn), &field, &to) < 0)
+	if (hm_place_follow(pn_fs(p->pn), &field, &to) < 0) {
 		pn_say(p->pn, MARK_WARN, "%s", hm_error(pn_fs(p->pn))->text);
-	else
+	} else {
 		pn_go(p->pn, &to, p, true);
+		pn_show_others(p);
+	}
 }
 
 static void
@@ -844,6 +851,7 @@ tree_close(struct pane *p)
 }
 
 const struct pane_kind pane_tree = {
+	.hint = "h l fold  Enter follow  , up",
 	.name = "tree", .brief = "the B-Tree as an outline",
 	.size = sizeof(struct tree), .close = tree_close, .told = tree_told,
 	.rows = tree_rows, .row = tree_row, .title = tree_title,

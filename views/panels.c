@@ -26,6 +26,7 @@ enum {
 	WIDE_W = 116, WIDE_H = 36, /* the richer layout */
 	FEW = 4,		/* lines that need no page */
 	FIND_SECONDS = 2,
+	PIECES = 12,		/* lines above the status line, at most */
 	SLICE = 4,		/* milliseconds of background work, and how */
 	PAUSE = 120,		/* long after a key it rests */
 };
@@ -40,6 +41,11 @@ static const struct {
 #undef KEY
 };
 enum { KEY_TABLE = sizeof(key_table) / sizeof(key_table[0]) };
+
+struct piece {			/* of a message */
+	const char *text;
+	size_t len;
+};
 
 double
 pn_now(void)
@@ -243,12 +249,25 @@ pn_go_addr(struct panels *pn, uint64_t addr, const struct pane *from)
 void
 pn_struct(const struct panels *pn, struct hm_place *st)
 {
+	const struct hm_type *node = hm_type_named("node");
+	const struct hm_field *elms = hm_field_named(node, "elms");
+	uint64_t in;
+
 	*st = pn->at;
 	if (st->type == NULL && st->parent != NULL)
 		*st = (struct hm_place){
 			.addr = st->parent_addr, .len = st->parent->size,
 			.type = st->parent,
 		};
+	in = st->addr & (HM_NODE_SIZE - 1);
+	if (st->type == NULL || st->parent != NULL || in < elms->offset ||
+	    hm_zone(st->addr) != HM_ZONE_BTREE || st->len != elms->size)
+		return;
+	/* An element is one of a node. */
+	st->parent = node;
+	st->parent_addr = st->addr - in;
+	st->field = elms;
+	st->item = (unsigned)(in - elms->offset) / elms->size;
 }
 
 bool
@@ -295,9 +314,109 @@ pn_field_at(struct panels *pn, const struct hm_place *st, uint64_t addr,
 int
 pn_before(struct panels *pn, uint64_t addr, void *buf, size_t len)
 {
-	if (!pn->time_moved || pn_fs(pn) == NULL)
+	struct hm_fs *fs = pn_fs(pn);
+	struct hm_phys ph;
+
+	if (fs == NULL)
 		return -1;
-	return hm_time_read(pn_fs(pn), pn->before, addr, buf, len) < 0 ? -1 : 0;
+	/* Edits are told from what lies below them, and nothing moves in time
+	 * while there are any. */
+	if (pn->staged > 0 && pn->taken == 0)
+		return hm_translate(fs, addr, len, &ph) == HM_LOOKUP_OK &&
+		    hm_read_base(fs, ph.vol, ph.byte, buf, len) == 0 ? 0 : -1;
+	if (pn->staged > 0)
+		return hm_time_read(fs, pn->taken, addr, buf, len) < 0 ? -1 :
+		    0;
+	if (!pn->time_moved)
+		return -1;
+	return hm_time_read(fs, pn->before, addr, buf, len) < 0 ? -1 : 0;
+}
+
+void
+pn_show_others(struct pane *p)
+{
+	struct panels *pn = p->pn;
+
+	if (pn->zoomed && p == pn->focus && pn->root->pane == NULL)
+		pn->zoomed = false;
+}
+
+/* An element by its node, a part of a header by its field, data by the element
+ * it was reached from. */
+static bool
+path_around(const struct hm_place *st, char *buf, size_t size)
+{
+	const struct hm_type *vol = hm_type_named("volume");
+	const struct hm_type *node = hm_type_named("node");
+	const struct hm_field *elms = hm_field_named(node, "elms"), *f;
+	uint64_t in = st->addr & (HM_NODE_SIZE - 1);
+	unsigned item = 0;
+
+	if (hm_zone(st->addr) == HM_ZONE_BTREE && in >= elms->offset) {
+		snprintf(buf, size, "%016" PRIx64 ".elms[%u]", st->addr - in,
+		    (unsigned)(in - elms->offset) / elms->size);
+		return true;
+	}
+	if (hm_zone(st->addr) == HM_ZONE_RAW_VOLUME &&
+	    hm_short(st->addr) < vol->size) {
+		f = hm_field_covering(vol, (unsigned)hm_short(st->addr), &item);
+		if (f == NULL)
+			return false;
+		snprintf(buf, size, "%016" PRIx64 ".%s[%u]",
+		    st->addr - hm_short(st->addr), f->name, item);
+		return f->count > 1 && f->scalar == HM_struct;
+	}
+	return false;
+}
+
+bool
+pn_path_of(struct panels *pn, const struct hm_place *st, char *buf,
+    size_t size)
+{
+	struct hm_place leaf = { .addr = pn->data_elm }, at;
+	size_t n;
+
+	if (pn->data_elm != 0 && st->addr == pn->data_addr &&
+	    path_around(&leaf, buf, size)) {
+		n = strlen(buf);
+		snprintf(buf + n, size - n, ".data_offset");
+		return true;
+	}
+	if (hm_place_at(pn_fs(pn), st->addr, NULL, &at) == 0 &&
+	    at.type == st->type && at.addr == st->addr) {
+		snprintf(buf, size, "%016" PRIx64, st->addr);
+		return true;
+	}
+	return path_around(st, buf, size);
+}
+
+void
+pn_edit_field(struct panels *pn, const char *path, const struct hm_place *at)
+{
+	const struct hm_field *f = at->field;
+	uint8_t item[HM_NODE_SIZE];
+	char value[700], line[1000], index[16] = "";
+	const char *quote;
+
+	if (f == NULL || at->type != NULL || f->scalar == HM_struct) {
+		pn_say(pn, MARK_NONE, "go to a field to change it");
+		return;
+	}
+	if (at->len > sizeof(item) ||
+	    hm_read(pn_fs(pn), at->addr, item, at->len) < 0) {
+		pn_say(pn, MARK_WARN, "the field cannot be read");
+		return;
+	}
+	hm_field_format(f, item, false, value, sizeof(value));
+	if (f->count > 1 && f->scalar != HM_chr)
+		snprintf(index, sizeof(index), "[%u]", at->item);
+	quote = value[0] == '\0' || strpbrk(value, " \t#|><\"\\") != NULL ?
+	    "'" : "";
+	if (strchr(value, '\'') != NULL)
+		quote = "\"";
+	snprintf(line, sizeof(line), "set %s.%s%s %s%s%s", path, f->name,
+	    index, quote, value, quote);
+	edit_open(pn, ':', line);
 }
 
 /* After a command: what of place, time and bytes is different? */
@@ -328,8 +447,10 @@ look_around(struct panels *pn, bool ran)
 	if (ran && (hm_staged(fs) != pn->staged || hm_staged(fs) > 0))
 		what |= TOLD_BYTES;
 	pn->staged = hm_staged(fs);
-	if (what & TOLD_BYTES)
+	if (what & TOLD_BYTES) {
 		pn->findings = NULL;
+		pn->version++;
+	}
 	/* Who stands at the root stays there when another node is the root. */
 	if ((what & TOLD_BYTES) && pn->at.addr == pn->root_node &&
 	    hm_root(fs)->vol0_btree_root != pn->root_node) {
@@ -441,18 +562,44 @@ pn_run(struct panels *pn, const char *line)
 static const char *const layout_small[] = {
 	"stack", "52", "tree", "beside", "51", "detail", "bytes",
 };
+static const char *const layout_narrow[] = {
+	"stack", "55", "tree", "detail",
+};
+static const char *const layout_tiny[] = { "tree" };
 static const char *const layout_large[] = {
 	"stack", "80", "beside", "57", "stack", "68", "tree", "findings",
 	"stack", "45", "detail", "stack", "55", "bytes", "map", "timeline",
 };
+
+/* From the richest on; the last one fits everywhere. */
+static const struct {
+	int w, h;		/* at least */
+	const char *const *word;
+	unsigned n;
+} layouts[] = {
+	{ WIDE_W, WIDE_H, layout_large, sizeof(layout_large) / sizeof(char *) },
+	{ 60, 16, layout_small, sizeof(layout_small) / sizeof(char *) },
+	{ 30, 14, layout_narrow, sizeof(layout_narrow) / sizeof(char *) },
+	{ 0, 0, layout_tiny, 1 },
+};
+enum { LAYOUTS = sizeof(layouts) / sizeof(layouts[0]) };
 
 static int
 use_layout(struct panels *pn, unsigned n, const char *const *word, char *err,
     size_t size)
 {
 	unsigned used = 0;
-	struct box *b = box_parse(pn, n, word, &used, err, size);
+	struct screen *screen = pn->screen;
+	const struct pane_kind *focus = pn->focus != NULL ? pn->focus->kind :
+	    NULL;
+	struct pane *p = NULL;
+	struct box *b;
 
+	/* Without a screen panes are asleep: this is for what may be wrong
+	 * with the words. */
+	pn->screen = NULL;
+	b = box_parse(pn, n, word, &used, err, size);
+	pn->screen = screen;
 	if (b == NULL)
 		return -1;
 	if (used != n) {
@@ -461,33 +608,50 @@ use_layout(struct panels *pn, unsigned n, const char *const *word, char *err,
 		box_free(b);
 		return -1;
 	}
+	if (screen != NULL) {
+		box_free(b);
+		box_park(pn, pn->root);
+		used = 0;
+		b = box_parse(pn, n, word, &used, err, size);
+		if (b == NULL)
+			b = box_parse(pn, 1, &(const char *){ "log" }, &used,
+			    err, size);
+	}
 	box_free(pn->root);
 	pn->root = b;
 	pn->focus = box_first(b);
+	while ((p = box_walk(b, p)) != NULL)
+		if (p->kind == focus) {
+			pn->focus = p;
+			break;
+		}
 	pn->zoomed = false;
 	return 0;
+}
+
+/* Which of the layouts suits a size. */
+static unsigned
+layout_for(int w, int h)
+{
+	unsigned i = 0;
+
+	while (i + 1 < LAYOUTS && (w < layouts[i].w || h < layouts[i].h))
+		i++;
+	return i;
 }
 
 static void
 default_layout(struct panels *pn)
 {
-	bool large = screen_width(pn->screen) >= WIDE_W &&
-	    screen_height(pn->screen) >= WIDE_H;
-	bool was = pn->layout_w >= WIDE_W && pn->layout_h >= WIDE_H;
+	int w = screen_width(pn->screen), h = screen_height(pn->screen);
+	unsigned i = layout_for(w, h);
 	char err[200];
 
-	if (pn->root != NULL && (pn->own_layout || large == was ||
-	    screen_width(pn->screen) < LEAST_W ||
-	    screen_height(pn->screen) < LEAST_H))
+	if (pn->root != NULL && (pn->own_layout || i == pn->layout ||
+	    w < LEAST_W || h < LEAST_H))
 		return;
-	pn->layout_w = screen_width(pn->screen);
-	pn->layout_h = screen_height(pn->screen);
-	if (large)
-		use_layout(pn, sizeof(layout_large) / sizeof(char *),
-		    layout_large, err, sizeof(err));
-	else
-		use_layout(pn, sizeof(layout_small) / sizeof(char *),
-		    layout_small, err, sizeof(err));
+	pn->layout = i;
+	use_layout(pn, layouts[i].n, layouts[i].word, err, sizeof(err));
 }
 
 char *
@@ -571,7 +735,7 @@ panels_bind(struct panels *pn, const char *key, const char *line, char *err,
 
 bool
 panels_key_at(const struct panels *pn, unsigned i, char *name,
-    const char **line, const char **brief)
+    const char **line, const char **brief, const char **chapter)
 {
 	char buf[16];
 
@@ -580,6 +744,7 @@ panels_key_at(const struct panels *pn, unsigned i, char *name,
 	snprintf(name, 16, "%s", name_of_key(pn->binds[i].key, buf));
 	*line = pn->binds[i].line;
 	*brief = pn->binds[i].brief;
+	*chapter = *brief != NULL ? pn->binds[i].chapter : "your own keys";
 	return true;
 }
 
@@ -674,6 +839,33 @@ find(struct panels *pn, int dir, char *err, size_t size)
 typedef int verb_fn(struct panels *, unsigned n, const char *const *arg,
     char *err, size_t size);
 
+/* Nothing above the panels any more. */
+static void
+leave_over(struct panels *pn)
+{
+	pane_free(pn->over);
+	pn->over = NULL;
+}
+
+/* Where the session ends with the panels, edits are not lost by one key. */
+static void
+leave(struct panels *pn)
+{
+	struct panels_status st = { 0 };
+
+	if (pn_fs(pn) != NULL && hm_staged(pn_fs(pn)) > 0 &&
+	    pn->asked + 1 != pn->keys) {
+		pn->sh.status(pn->sh.ctx, &st);
+		if (st.ends) {
+			pn->asked = pn->keys;
+			pn_say(pn, MARK_WARN, "there are edits that are not "
+			    "committed; once more to leave without them");
+			return;
+		}
+	}
+	pn->leave = true;
+}
+
 /* Motions: by how much the cursor moves. */
 static int
 verb_move(struct panels *pn, unsigned n, const char *const *arg, char *err,
@@ -731,10 +923,16 @@ verb_pane(struct panels *pn, unsigned n, const char *const *arg, char *err,
 	(void)n;
 	(void)err;
 	(void)size;
-	if (strcmp(arg[-1], "left") == 0 && p->column > 0)
+	if (strcmp(arg[-1], "left") == 0)
 		p->column -= p->column < 8 ? p->column : 8;
-	else if (strcmp(arg[-1], "right") == 0 && p->kind->verb == NULL)
+	else if (strcmp(arg[-1], "right") == 0)
 		p->column += 8;
+	else if (strcmp(arg[-1], "edit") == 0)
+		pn_say(pn, MARK_NONE, "fields are edited in the panels detail "
+		    "and bytes");
+	else
+		pn_say(pn, MARK_NONE, "%s: nothing to do here, in the panel %s",
+		    arg[-1], p->kind->name);
 	return 0;
 }
 
@@ -769,27 +967,6 @@ verb_find(struct panels *pn, unsigned n, const char *const *arg, char *err,
 		pn->find = strdup(arg[0]);
 	}
 	return find(pn, strcmp(arg[-1], "again-back") == 0 ? -1 : 1, err, size);
-}
-
-static int
-verb_focus(struct panels *pn, unsigned n, const char *const *arg, char *err,
-    size_t size)
-{
-	struct pane *p = NULL;
-
-	if (strcmp(arg[-1], "focus") != 0) {
-		pn->focus = box_next(pn->root, pn->focus,
-		    strcmp(arg[-1], "next") == 0 ? 1 : -1);
-		return 0;
-	}
-	while (n > 0 && (p = box_walk(pn->root, p)) != NULL)
-		if (strcmp(p->kind->name, arg[0]) == 0) {
-			pn->focus = p;
-			return 0;
-		}
-	snprintf(err, size, "no panel %s is on the screen",
-	    n > 0 ? arg[0] : "without a name");
-	return -1;
 }
 
 static int
@@ -835,10 +1012,36 @@ replace(struct panels *pn, struct pane *add)
 {
 	struct box *b = box_of(pn->root, pn->focus);
 
-	pane_free(b->pane);
+	pane_park(pn, b->pane);
 	b->pane = pn->focus = add;
 	pn->own_layout = true;
 	return 0;
+}
+
+static int
+verb_focus(struct panels *pn, unsigned n, const char *const *arg, char *err,
+    size_t size)
+{
+	struct pane *p = NULL;
+
+	if (strcmp(arg[-1], "focus") != 0) {
+		leave_over(pn);
+		pn->focus = box_next(pn->root, pn->focus,
+		    strcmp(arg[-1], "next") == 0 ? 1 : -1);
+		return 0;
+	}
+	if (n == 0) {
+		snprintf(err, size, "focus wants a kind of panel");
+		return -1;
+	}
+	leave_over(pn);
+	while ((p = box_walk(pn->root, p)) != NULL)
+		if (strcmp(p->kind->name, arg[0]) == 0) {
+			pn->focus = p;
+			return 0;
+		}
+	p = pane_get(pn, arg[0], NULL);
+	return p == NULL ? no_kind(arg[0], err, size) : replace(pn, p);
 }
 
 static int
@@ -849,7 +1052,7 @@ verb_show(struct panels *pn, unsigned n, const char *const *arg, char *err,
 	const char *kind = n > 0 ? arg[0] :
 	    another_kind(pn, strcmp(verb, "turn") == 0 ? pn->focus->kind->name :
 	    NULL);
-	struct pane *add = pane_new(pn, kind, n > 1 ? arg[1] : NULL);
+	struct pane *add = pane_get(pn, kind, n > 1 ? arg[1] : NULL);
 
 	if (add == NULL)
 		return no_kind(kind, err, size);
@@ -901,12 +1104,11 @@ verb_close(struct panels *pn, unsigned n, const char *const *arg, char *err,
 	(void)err;
 	(void)size;
 	if (pn->over != NULL) {
-		pane_free(pn->over);
-		pn->over = NULL;
+		leave_over(pn);
 	} else if (pn->zoomed) {
 		pn->zoomed = false;
 	} else if (pn->root->pane != NULL) {
-		pn->leave = true;
+		leave(pn);
 	} else {
 		box_close(pn, pn->focus);
 	}
@@ -943,12 +1145,14 @@ verb_layout(struct panels *pn, unsigned n, const char *const *arg, char *err,
 {
 	if (n == 0 || (n == 1 && strcmp(arg[0], "default") == 0)) {
 		pn->own_layout = false;
-		pn->layout_w = -1;
-		box_free(pn->root);
-		pn->root = NULL;
-		pn->focus = NULL;
-		if (pn->screen != NULL)
+		pn->layout = LAYOUTS;
+		if (pn->screen != NULL) {
 			default_layout(pn);
+		} else {
+			box_free(pn->root);
+			pn->root = NULL;
+			pn->focus = NULL;
+		}
 		return 0;
 	}
 	if (use_layout(pn, n, arg, err, size) < 0)
@@ -983,32 +1187,64 @@ verb_save(struct panels *pn, unsigned n, const char *const *arg, char *err,
 	return 0;
 }
 
+/* The keys of a chapter that do the same, in one row. */
+static void
+help_keys(struct panels *pn, struct out *o, unsigned i)
+{
+	const char *line = key_table[i].line;
+	char keys[60] = "";
+	size_t n = 0;
+
+	for (unsigned k = i; k-- > 0 && key_table[k].chapter == NULL;)
+		if (strcmp(key_table[k].line, line) == 0)
+			return;
+	for (unsigned k = i; k < KEY_TABLE && key_table[k].chapter == NULL;
+	    k++) {
+		const struct binding *b = binding_of(pn,
+		    key_named(key_table[k].key));
+
+		if (strcmp(key_table[k].line, line) == 0 && b != NULL &&
+		    b->brief != NULL && n < sizeof(keys))
+			n += (size_t)snprintf(keys + n, sizeof(keys) - n,
+			    "%s%s", n > 0 ? " " : "", key_table[k].key);
+	}
+	if (n > 0)
+		out_printf(o, "  %-12s  %-42s  %s\n", keys, key_table[i].brief,
+		    line);
+}
+
 static void
 help_text(struct panels *pn, struct out *o)
 {
 	const char *line, *brief, *operands;
+	bool own = false;
 
 	for (unsigned i = 0; i < KEY_TABLE; i++) {
-		const struct binding *b;
-
-		if (key_table[i].chapter != NULL) {
+		if (key_table[i].chapter == NULL)
+			help_keys(pn, o, i);
+		else
 			out_printf(o, "%s\033[1m%s\033[0m\n", i > 0 ? "\n" : "",
 			    key_table[i].chapter);
-			continue;
-		}
-		b = binding_of(pn, key_named(key_table[i].key));
-		if (b != NULL && b->brief != NULL)
-			out_printf(o, "  %-10s %-44s %s\n", key_table[i].key,
-			    key_table[i].brief, b->line);
 	}
 	out_str(o, "\n\033[1myour own keys (bind KEY LINE)\033[0m\n");
 	for (size_t i = 0; i < pn->nbinds; i++) {
 		char name[16];
 
-		if (pn->binds[i].brief == NULL)
-			out_printf(o, "  %-10s %-44s %s\n", name_of_key(
-			    pn->binds[i].key, name), "", pn->binds[i].line);
+		if (pn->binds[i].brief != NULL)
+			continue;
+		own = true;
+		out_printf(o, "  %-12s  %s\n", name_of_key(pn->binds[i].key,
+		    name), pn->binds[i].line[0] != '\0' ? pn->binds[i].line :
+		    "nothing");
 	}
+	if (!own)
+		out_str(o, "  none\n");
+	out_str(o, "\n\033[1msigns\033[0m\n"
+	    "  !   wrong            ~  changed: by edits that are staged, or "
+	    "by the\n"
+	    "  d   deleted record      last move in time\n"
+	    "  →   an address that can be followed      …  the row goes on: "
+	    "> and <\n");
 	out_str(o, "\n\033[1mpanels (panel show KIND, split KIND, beside KIND)"
 	    "\033[0m\n");
 	for (unsigned i = 0; (line = panels_kind_at(i, &brief)) != NULL; i++)
@@ -1049,7 +1285,7 @@ verb_misc(struct panels *pn, unsigned n, const char *const *arg, char *err,
 	(void)err;
 	(void)size;
 	if (strcmp(arg[-1], "quit") == 0)
-		pn->leave = true;
+		leave(pn);
 	else
 		screen_redraw(pn->screen);
 	return 0;
@@ -1077,6 +1313,8 @@ static const struct {
 	{ "parent", "", "to what refers to this", verb_pane, false },
 	{ "in", "", "zoom in", verb_pane, false },
 	{ "out", "", "zoom out", verb_pane, false },
+	{ "edit", "", "begin a line that changes the field under the cursor",
+	    verb_pane, false },
 	{ "find", "TEXT", "to the next row with a text", verb_find, false },
 	{ "again", "", "to the next match", verb_find, false },
 	{ "again-back", "", "to the match before", verb_find, false },
@@ -1088,7 +1326,8 @@ static const struct {
 	{ "command", "[TEXT]", "begin a command line", verb_ask, false },
 	{ "next", "", "to the next panel", verb_focus, false },
 	{ "prev", "", "to the panel before", verb_focus, false },
-	{ "focus", "KIND", "to the panel of a kind", verb_focus, false },
+	{ "focus", "KIND", "to the panel of a kind, in the place of this one "
+	    "if it is not on the screen", verb_focus, false },
 	{ "show", "KIND [ARG]", "another panel in the place of this one",
 	    verb_show, false },
 	{ "turn", "[KIND]", "the next kind of panel here", verb_show, false },
@@ -1148,28 +1387,47 @@ panels_verb(struct panels *pn, unsigned n, const char *const *word, char *err,
 
 /* ------------------------------------------------------------------ drawing */
 
+/* What was cut says so. */
+static void
+put_more(const struct pen *pen)
+{
+	if (pen->x > pen->end && pen->end > pen->begin)
+		screen_put(pen->screen, pen->y, pen->end - 1, pen->end, NULL,
+		    ROLE_LINE, 0, "…");
+}
+
 static void
 draw_title(struct panels *pn, struct pane *p, int x, int y, int w)
 {
 	bool focus = p == front(pn);
-	int64_t rows = p->kind->rows(p);
-	char text[64], number[40] = "";
+	int64_t rows = p->kind->rows(p), last = p->cur;
+	char text[64], number[60] = "";
+	size_t n = 0;
 	struct pen pen = { .screen = pn->screen, .y = y, .x = x, .begin = x,
 	    .end = x + w };
+	int begin;
 
+	/* Where no row is the cursor's the last one in sight counts. */
+	if (p->kind->no_cursor)
+		last = p->top + p->h < rows ? p->top + p->h - 1 : rows - 1;
 	for (int i = 0; i < w; i++)
 		screen_put(pn->screen, y, x + i, x + w, NULL, ROLE_LINE, 0,
 		    "─");
-	if (rows > 0 && rows < 1000000000 && !p->kind->no_cursor)
-		snprintf(number, sizeof(number), " %" PRId64 "/%" PRId64 " ",
-		    p->cur + 1, rows);
+	if (p->column > 0)
+		n = (size_t)snprintf(number, sizeof(number), " +%d", p->column);
+	if (rows > 0 && rows < 1000000000 && !p->kind->no_numbers)
+		snprintf(number + n, sizeof(number) - n, " %" PRId64 "/%"
+		    PRId64 " ", last + 1, rows);
 	pen.end = x + w - (int)strlen(number) - 1;
 	snprintf(text, sizeof(text), focus ? "[%s]" : " %s ", p->kind->name);
 	pen_put(&pen, focus ? ROLE_FOCUS : ROLE_TITLE, text);
 	if (p->kind->title != NULL) {
+		begin = pen.x;
 		pen_put(&pen, ROLE_LINE, " ");
 		p->kind->title(p, &pen);
-		pen_put(&pen, ROLE_LINE, " ");
+		put_more(&pen);
+		if (pen.x > begin + 1)
+			pen_put(&pen, ROLE_LINE, " ");
 	}
 	screen_put(pn->screen, y, x + w - (int)strlen(number) - 1, x + w, NULL,
 	    ROLE_TITLE, 0, number);
@@ -1184,6 +1442,10 @@ draw_pane(struct panels *pn, struct pane *p)
 	if (p->h < 0 || p->w < 1)
 		return;
 	pane_settle(p);
+	/* The cursor is not hidden by what stands above the status line. */
+	if (focus && !p->kind->no_cursor &&
+	    p->y + p->cur - p->top >= pn->covered && pn->covered > p->y)
+		p->top = p->cur - (pn->covered - 1 - p->y);
 	rows = p->kind->rows(p);
 	for (int y = 0; y < p->h && p->top + y < rows; y++) {
 		bool here = p->top + y == p->cur && !p->kind->no_cursor;
@@ -1193,6 +1455,7 @@ draw_pane(struct panels *pn, struct pane *p)
 		};
 
 		p->kind->row(p, p->top + y, &pen);
+		put_more(&pen);
 		if (here && focus)
 			screen_attr(pn->screen, p->y + y, p->x, p->w,
 			    ATTR_CURSOR);
@@ -1222,113 +1485,176 @@ place_words(const struct panels *pn, char *buf, size_t size)
 		snprintf(buf, size, "%s", t);
 }
 
+/* The name of the image with its folder, or without, or not at all. */
+static const char *
+image_that_fits(const char *name, int room)
+{
+	const char *slash = strrchr(name, '/');
+
+	if ((int)strlen(name) > room && slash != NULL)
+		name = slash + 1;
+	return (int)strlen(name) > room ? "" : name;
+}
+
 static void
 draw_status(struct panels *pn, int y)
 {
 	struct panels_status st = { 0 };
 	struct hm_fs *fs = pn_fs(pn);
-	char words[100], right[120];
+	char words[100], right[160], edits[40] = "no edits";
+	const char *image;
 	struct pen pen = { .screen = pn->screen, .y = y,
 	    .end = screen_width(pn->screen) };
+	bool writable = fs != NULL && hm_writable(fs), past;
 	int w = pen.end;
 
 	pn->sh.status(pn->sh.ctx, &st);
+	past = st.when[0] != '\0';
 	screen_mouse(pn->screen, st.mouse);
+	if (st.when[0] == '\0')
+		snprintf(st.when, sizeof(st.when), "now");
+	if (fs != NULL && hm_staged(fs) > 0)
+		snprintf(edits, sizeof(edits), w < 70 ? "*%zu" : "*%zu staged",
+		    hm_staged(fs));
 	for (int x = 0; x < w; x++)
 		screen_put(pn->screen, y, x, w, NULL, ROLE_STATUS, 0, " ");
 	place_words(pn, words, sizeof(words));
 	if (fs == NULL)
 		snprintf(words, sizeof(words), "no image");
-	if (fs != NULL && hm_staged(fs) > 0)
-		snprintf(right, sizeof(right), " %s  *%zu staged  %s ",
-		    st.when[0] != '\0' ? st.when : "now", hm_staged(fs),
-		    hm_writable(fs) ? "writable" : "read-only");
+	if (w < 32)
+		snprintf(right, sizeof(right), " %.*s", w - 17, st.when);
+	else if (w < 70)
+		snprintf(right, sizeof(right), " %s %s %s", st.when, edits,
+		    writable ? "rw" : "ro");
 	else
-		snprintf(right, sizeof(right), " %s  no edits  %s ",
-		    st.when[0] != '\0' ? st.when : "now",
-		    fs != NULL && hm_writable(fs) ? "writable" : "read-only");
+		snprintf(right, sizeof(right), " %s  %s  %s ", st.when, edits,
+		    writable ? "writable" : "read-only");
 	pen.end = w - (int)strlen(right);
-	pen_printf(&pen, ROLE_STATUS, " %s  ", st.image);
+	/* Where the line is short, where one is comes before what it is. */
+	image = image_that_fits(st.image, pen.end - 21 - (int)strlen(words));
+	if (w >= 70)
+		pen_printf(&pen, ROLE_STATUS, " %s%s", image, *image != '\0' ?
+		    "  " : "");
 	if (fs != NULL && pn->at.addr != 0)
 		pen_printf(&pen, ROLE_STATUS, "%016" PRIx64 " ", pn->at.addr);
 	pen_put(&pen, ROLE_STATUS, words);
+	if (w < 70)
+		pen_printf(&pen, ROLE_STATUS, "  %s", image);
+	put_more(&pen);
 	screen_put(pn->screen, y, w - (int)strlen(right), w, NULL,
-	    st.when[0] != '\0' ? ROLE_ALERT : ROLE_STATUS, 0, right);
+	    past || edits[0] == '*' ? ROLE_ALERT : ROLE_STATUS, 0, right);
 }
 
-/* Several lines stand above the status line until the next key. */
-static bool
-draw_lines(struct panels *pn, int status)
+/* Words that need more than the bottom line stand above the status line until
+ * the next key: its lines, broken at w columns, at most half the screen. */
+static int
+broken(struct panels *pn, int w, struct piece *v, int most)
 {
-	int w = screen_width(pn->screen), n = 0, y;
-	char part[sizeof(pn->message)];
-	const char *p;
+	const char *p = pn->message;
+	int n = 0;
 
-	for (p = pn->message; (p = strchr(p, '\n')) != NULL; p++)
-		n++;
-	if (n == 0)
-		return false;
-	y = status - n - 2;
+	while (n < most && *p != '\0') {
+		size_t len = strcspn(p, "\n"), fit = 0, blank = 0;
+		char part[sizeof(pn->message)];
+
+		for (size_t i = 1; i <= len; i++) {
+			if (i < len && ((unsigned char)p[i] & 0xC0) == 0x80)
+				continue;
+			memcpy(part, p, i);
+			part[i] = '\0';
+			if (screen_put(pn->screen, -1, 0, w, NULL, ROLE_TEXT, 0,
+			    part) > w)
+				break;
+			fit = i;
+			if (i == len || p[i] == ' ')
+				blank = i;
+		}
+		if (fit < len && blank > fit / 2)
+			fit = blank;
+		if (fit == 0 && len > 0)
+			fit = len;
+		v[n++] = (struct piece){ p, fit };
+		p += fit;
+		p += fit < len && *p == ' ';
+		p += *p == '\n';
+	}
+	return n;
+}
+
+static void
+draw_pieces(struct panels *pn, int y, const struct piece *v, int n)
+{
+	int w = screen_width(pn->screen);
+	char part[sizeof(pn->message)];
+
 	for (int x = 0; x < w; x++)
 		screen_put(pn->screen, y, x, w, NULL, ROLE_LINE, 0, "─");
-	for (p = pn->message; y++ < status - 1; p += *p == '\n') {
-		size_t len = strcspn(p, "\n");
-
-		memcpy(part, p, len);
-		part[len] = '\0';
-		p += len;
+	for (int i = 0; i < n; i++) {
+		memcpy(part, v[i].text, v[i].len);
+		part[v[i].len] = '\0';
+		y++;
 		for (int x = 0; x < w; x++)
 			screen_put(pn->screen, y, x, w, NULL, ROLE_TEXT, 0,
 			    " ");
 		screen_put(pn->screen, y, 0, w, NULL,
 		    role_of_mark(pn->message_mark), 0, part);
 	}
-	return true;
+}
+
+/* What the keys do here, as far as a line goes. */
+static void
+draw_hint(struct panels *pn, int y)
+{
+	const struct pane *p = front(pn);
+	struct pen pen = { .screen = pn->screen, .y = y,
+	    .end = screen_width(pn->screen) };
+
+	if (p == pn->over)
+		pen_put(&pen, ROLE_DIM, "q back  / find  n next  ");
+	else
+		pen_put(&pen, ROLE_DIM, "? keys  : command  1-9 panels  ");
+	if (p->kind->hint != NULL)
+		pen_printf(&pen, ROLE_DIM, "%s  ", p->kind->hint);
+	if (p != pn->over)
+		pen_put(&pen, ROLE_DIM, pn->zoomed ? "q small" :
+		    "z large  Q leave");
 }
 
 static void
-draw_bottom(struct panels *pn, int y)
+draw_bottom(struct panels *pn, int y, int pieces)
 {
 	int w = screen_width(pn->screen);
 
-	if (pn->mode == MODE_KEYS && draw_lines(pn, y - 1)) {
-		screen_put(pn->screen, y, 0, w, NULL, ROLE_DIM, 0,
-		    "any key goes on; the log panel keeps this");
-		return;
-	}
-
-	if (pn->mode == MODE_LINE && (pn->message[0] == '\0' || y == 0)) {
+	if (pn->mode == MODE_LINE)
 		edit_draw(pn, y);
-	} else if (pn->mode == MODE_LINE) {
-		screen_put(pn->screen, y - 1, 0, w, NULL, ROLE_TEXT, 0,
-		    pn->message);
-		edit_draw(pn, y);
-	} else if (pn->message[0] != '\0') {
+	else if (pn->message[0] != '\0' && pieces <= 1)
 		screen_put(pn->screen, y, 0, w, NULL,
 		    role_of_mark(pn->message_mark), 0, pn->message);
-	} else {
-		screen_put(pn->screen, y, 0, w, NULL, ROLE_DIM, 0,
-		    "? keys  : command  Tab panel  Enter follow  q close  "
-		    "Q leave");
-	}
+	else
+		draw_hint(pn, y);
 }
 
 void
 panels_draw(struct panels *pn)
 {
 	struct screen *s = pn->screen;
-	int w = screen_width(s), h = screen_height(s);
+	int w = screen_width(s), h = screen_height(s), n;
+	struct piece piece[PIECES];
 	struct pane *p = NULL;
 
 	screen_theme(s, pn->theme >= 0 ? (enum theme)pn->theme :
 	    screen_theme_best(s));
 	screen_clear(s);
+	pn->covered = h - 2;
 	if (w < LEAST_W || h < LEAST_H) {
 		screen_put(s, 0, 0, w, NULL, ROLE_TEXT, 0, "too small");
 		screen_show(s);
 		return;
 	}
 	default_layout(pn);
+	n = broken(pn, w, piece, h / 2 < PIECES ? h / 2 : PIECES);
+	if (n > 1 || (n == 1 && pn->mode == MODE_LINE))
+		pn->covered -= n + 1;
 	box_place(pn->root, 0, 0, w, h - 2);
 	if (pn->over != NULL || pn->zoomed) {
 		p = front(pn);
@@ -1342,8 +1668,10 @@ panels_draw(struct panels *pn)
 		while ((p = box_walk(pn->root, p)) != NULL)
 			draw_pane(pn, p);
 	}
+	if (pn->covered < h - 2)
+		draw_pieces(pn, pn->covered, piece, n);
 	draw_status(pn, h - 2);
-	draw_bottom(pn, h - 1);
+	draw_bottom(pn, h - 1, n);
 	screen_show(s);
 }
 
@@ -1416,6 +1744,7 @@ panels_key(struct panels *pn, int key)
 
 	if (key == KEY_NOTHING)
 		return;
+	pn->keys++;
 	if (key == KEY_CLOSED) {
 		pn->leave = true;
 		return;
@@ -1487,8 +1816,8 @@ panels_close(struct panels *pn)
 {
 	struct pane *p = NULL;
 
-	pane_free(pn->over);
-	pn->over = NULL;
+	leave_over(pn);
+	panes_free_parked(pn);
 	pn->screen = NULL;
 	/* Panes hold on to the file system, which may be closed before they
 	 * are seen again. */
@@ -1558,15 +1887,21 @@ struct panels *
 panels_new(const struct panels_shell *sh)
 {
 	struct panels *pn = calloc(1, sizeof(*pn));
+	const char *chapter = "";
 
 	if (pn == NULL)
 		return NULL;
 	pn->sh = *sh;
 	pn->theme = -1;
-	for (unsigned i = 0; i < KEY_TABLE; i++)
-		if (key_table[i].key != NULL)
-			bind(pn, key_named(key_table[i].key),
-			    key_table[i].line, key_table[i].brief);
+	for (unsigned i = 0; i < KEY_TABLE; i++) {
+		int key = key_table[i].key != NULL ?
+		    key_named(key_table[i].key) : -1;
+
+		if (key < 0)
+			chapter = key_table[i].chapter;
+		else if (bind(pn, key, key_table[i].line, key_table[i].brief))
+			binding_of(pn, key)->chapter = chapter;
+	}
 	return pn;
 }
 
@@ -1576,6 +1911,7 @@ panels_free(struct panels *pn)
 	if (pn == NULL)
 		return;
 	pane_free(pn->over);
+	panes_free_parked(pn);
 	box_free(pn->root);
 	for (size_t i = 0; i < pn->nbinds; i++)
 		free(pn->binds[i].line);

@@ -20,6 +20,7 @@ struct panels_status {
 	char when[48];		/* "" = now */
 	bool quit;		/* the session is to end */
 	bool mouse;
+	bool ends;		/* with the panels the session ends */
 };
 
 /* What panels want of the shell; ctx is passed back. */
@@ -75,9 +76,10 @@ const char *panels_kind_at(unsigned i, const char **brief);
 /* bind KEY LINE; an empty line makes the key do nothing. */
 int panels_bind(struct panels *, const char *key, const char *line, char *err,
     size_t size);
-/* The i-th key that does something, its name in a buffer of 16. */
+/* The i-th key that does something, its name in a buffer of 16, and the chapter
+ * it belongs to; the brief of a user's own key is NULL. */
 bool panels_key_at(const struct panels *, unsigned i, char *name,
-    const char **line, const char **brief);
+    const char **line, const char **brief, const char **chapter);
 /* Write layout and own keys as command lines, malloc'd. */
 char *panels_layout_text(const struct panels *);
 /* Theme by name or "auto". */
