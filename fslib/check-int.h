@@ -147,6 +147,7 @@ struct hm_check {
 	struct times *times;	/* check-hist.c */
 	struct overlap *overlap; /* check-space.c */
 
+	struct hm_namer *namer;	/* of paths, or NULL */
 	char *last_path;	/* the path said last */
 	int last_pfs;
 	uint64_t last_obj, last_tid;
@@ -160,6 +161,8 @@ struct hm_check {
 /* Say a finding, if its part is asked for. */
 void chk_say(struct hm_check *c, const char *id, const struct say *at,
     const char *fmt, ...) HM_PRINTF(4, 5);
+/* Errors said so far of the tree, its records and their history. */
+uint64_t chk_errors(const struct hm_check *c);
 /* The big-block of an address, or NULL when it is on no volume. */
 struct bb *chk_bb(struct hm_check *c, uint64_t addr);
 int chk_nomem(struct hm_check *c);

@@ -19,6 +19,31 @@ at(uint64_t addr)
 
 /* ------------------------------------------------------------------ headers */
 
+/* 61dc63ac-6e38-11dc-8513-01301bb8a9f5 (O 2.4). */
+static const hm_uuid fstype = { { 0xAC, 0x63, 0xDC, 0x61, 0x38, 0x6E, 0xDC,
+    0x11, 0x85, 0x13, 0x01, 0x30, 0x1B, 0xB8, 0xA9, 0xF5 } };
+
+/* Are there others, which agree among each other and not with the root? */
+static bool
+root_alone(struct hm_check *c)
+{
+	const hm_uuid *root = &hm_root(c->fs)->vol_fsid;
+	struct hm_volume h, first;
+	const struct hm_vol *v;
+	unsigned n = 0;
+
+	for (unsigned i = 0; (v = hm_vol_at(c->fs, i)) != NULL; i++) {
+		if (v->no == 0 || hm_header(c->fs, v->no, &h) != 0)
+			continue;
+		if (n++ == 0)
+			first = h;
+		if (memcmp(&h.vol_fsid, root, sizeof(*root)) == 0 ||
+		    memcmp(&h.vol_fsid, &first.vol_fsid, sizeof(*root)) != 0)
+			return false;
+	}
+	return n > 1;
+}
+
 static void
 header_identity(struct hm_check *c, const struct hm_vol *v,
     const struct hm_volume *h)
@@ -31,14 +56,25 @@ header_identity(struct hm_check *c, const struct hm_vol *v,
 		    PRIx64 "%s", v->no, h->vol_signature,
 		    memcmp(h, "STRIPPED", 8) == 0 ? ": stripped" : "");
 	s.addr += 48;
-	if (memcmp(&h->vol_fsid, &root->vol_fsid, sizeof(hm_uuid)) != 0)
-		chk_say(c, "E32", &s, "volume %u: fsid differs from the root "
-		    "volume's", v->no);
-	s.addr += 96;
+	if (hm_vol_no(c->fs, 0) == NULL)
+		return;		/* nothing to compare with */
+	if (v->no == 0 ? root_alone(c) : !root_alone(c) &&
+	    memcmp(&h->vol_fsid, &root->vol_fsid, sizeof(hm_uuid)) != 0)
+		chk_say(c, "E32", &s, "volume %u: fsid differs from the %s",
+		    v->no, v->no == 0 ? "other volumes'" : "root volume's");
+	s.addr += 16;
+	if (memcmp(&h->vol_fstype, &fstype, sizeof(fstype)) != 0)
+		chk_say(c, "E32", &s, "volume %u: vol_fstype is not HAMMER's",
+		    v->no);
+	s.addr += 80;
 	if (h->vol_no != (int)v->no)
 		chk_say(c, "E32", &s, "volume %u: vol_no is %d", v->no,
 		    h->vol_no);
-	s.addr += 20;
+	s.addr += 4;
+	if (v->no != 0 && h->vol_count != root->vol_count)
+		chk_say(c, "E32", &s, "volume %u: vol_count is %d, the root "
+		    "volume's is %d", v->no, h->vol_count, root->vol_count);
+	s.addr += 16;
 	if (h->vol_rootvol != 0)
 		chk_say(c, "E32", &s, "volume %u: vol_rootvol is %u (valid: "
 		    "0)", v->no, h->vol_rootvol);
@@ -96,6 +132,18 @@ header_version(struct hm_check *c)
 		    "the CRC of version 7", hm_root(c->fs)->vol_version);
 }
 
+/* Would the allocator, beginning there, assert that layer 1 has the place?  At
+ * the beginning of a big-block it goes on to the next volume. */
+static bool
+nowhere(struct hm_check *c, uint64_t next)
+{
+	struct hm_layer1 e;
+
+	return next % HM_BIGBLOCK != 0 && hm_vol_no(c->fs, hm_vol(next)) ==
+	    NULL && hm_layer1(c->fs, hm_rezone(next, HM_ZONE_RAW_BUFFER),
+	    &e) == 0 && e.phys_offset == HM_UNAVAIL;
+}
+
 static void
 header_blockmap(struct hm_check *c)
 {
@@ -114,6 +162,9 @@ header_blockmap(struct hm_check *c)
 		    b->next_offset != hm_addr(z + 1, 0, 0))
 			chk_say(c, "X7", &s, "blockmap %u: next_offset is 0x%016"
 			    PRIx64 ", not of zone %u", z, b->next_offset, z);
+		else if (z <= HM_ZONE_SMALL && nowhere(c, b->next_offset))
+			chk_say(c, "X7", &s, "blockmap %u: next_offset is 0x%016"
+			    PRIx64 ", in no volume", z, b->next_offset);
 		if (hm_zone(b->alloc_offset) != z)
 			chk_say(c, "X7", &s, "blockmap %u: alloc_offset is "
 			    "0x%016" PRIx64 ", not of zone %u", z,
@@ -123,6 +174,34 @@ header_blockmap(struct hm_check *c)
 		chk_say(c, "H1", &(struct say){ .addr = hm_addr(
 		    HM_ZONE_RAW_VOLUME, 0, 156), .idx = -1 }, "vol_crc or %u "
 		    "entry_crc fields of the header are zero or stale", stale);
+}
+
+/* A volume the freemap knows nothing of, while one it knows is not there. */
+static void
+header_number(struct hm_check *c)
+{
+	const struct hm_vol *v;
+	struct hm_layer1 e;
+	int stranger = -1;
+
+	for (unsigned i = 0; (v = hm_vol_at(c->fs, i)) != NULL; i++)
+		if (hm_layer1(c->fs, hm_addr(HM_ZONE_RAW_BUFFER, v->no, 0),
+		    &e) == 0 && e.phys_offset == HM_UNAVAIL)
+			stranger = (int)v->no;
+	for (unsigned no = 0; stranger >= 0 && no < HM_VOLUMES; no++) {
+		struct say s = at(hm_addr(HM_ZONE_RAW_VOLUME,
+		    (unsigned)stranger, 144));
+
+		if (hm_vol_no(c->fs, no) != NULL || hm_layer1(c->fs, hm_addr(
+		    HM_ZONE_RAW_BUFFER, no, 0), &e) != 0 ||
+		    hm_vol(e.phys_offset) != no ||
+		    hm_zone(e.phys_offset) != HM_ZONE_RAW_BUFFER)
+			continue;
+		chk_say(c, "E32", &s, "vol_no is %d, of which the freemap "
+		    "knows nothing; volume %u, which it has, is not there",
+		    stranger, no);
+		return;
+	}
 }
 
 int
@@ -137,7 +216,14 @@ chk_volumes(struct hm_check *c)
 		header_identity(c, v, &h);
 		header_space(c, v, &h);
 	}
+	if (hm_vol_no(c->fs, 0) == NULL) {
+		struct say s = at(hm_addr(HM_ZONE_RAW_VOLUME, 0, 0));
+
+		chk_say(c, "E32", &s, "the root volume (number 0) is missing");
+		return 1;
+	}
 	header_count(c);
+	header_number(c);
 	header_version(c);
 	header_blockmap(c);
 	return 1;
@@ -207,7 +293,7 @@ full(const struct hm_layer2 *e)
 
 /* B1 to B3 of D 6.1: what one entry says must be possible. */
 static const char *
-contradiction(const struct hm_check *c, const struct hm_layer2 *e)
+contradiction(const struct hm_layer2 *e)
 {
 	switch (e->zone) {
 	case HM_ZONE_FREE:
@@ -228,10 +314,8 @@ contradiction(const struct hm_check *c, const struct hm_layer2 *e)
 	case HM_ZONE_SMALL:
 		if (e->append_off > HM_BIGBLOCK || e->append_off % 16 != 0)
 			return "append_off is a multiple of 16 up to 8388608";
-		if (e->append_off == 0 && e->bytes_free != HM_BIGBLOCK)
+		if (e->append_off == 0)
 			return "an owned big-block has append_off above 0";
-		if (e->bytes_free < 0 && hm_version(c->fs) < 5)
-			return "bytes_free is negative only from version 5 on";
 		return NULL;
 	default:
 		return "the zone is 0, 3, 4, 8 to 11 or 15";
@@ -243,7 +327,7 @@ entry_rules(struct hm_check *c, uint64_t where, uint64_t bb,
     const struct hm_layer2 *e, bool inside)
 {
 	struct say s = at(where), b = at(hm_rezone(bb, HM_ZONE_RAW_BUFFER));
-	const char *why = contradiction(c, e);
+	const char *why = contradiction(e);
 
 	if (why != NULL)
 		chk_say(c, "E12", &s, "big-block 0x%016" PRIx64 ": zone %u, "
@@ -255,9 +339,6 @@ entry_rules(struct hm_check *c, uint64_t where, uint64_t bb,
 		    inside ? "inside" : "behind the end of");
 	if (e->zone < HM_ZONE_BTREE || e->zone > HM_ZONE_SMALL)
 		return;
-	if (e->bytes_free > HM_BIGBLOCK && !WANT(c, SPACE))
-		chk_say(c, "E10", &b, "bytes_free is %d, above 8388608",
-		    e->bytes_free);
 	if (e->bytes_free < 0 && hm_version(c->fs) >= 5)
 		chk_say(c, "H9", &b, "bytes_free is %d: deduplicated",
 		    e->bytes_free);
@@ -485,17 +566,24 @@ tags(struct hm_check *c, const struct tables *t)
 			uint64_t bb = hm_addr(HM_ZONE_RAW_BUFFER, c->vm[v].no,
 			    i << HM_BIGBLOCK_SHIFT);
 			struct bb *b = &c->vm[v].bb[i];
-			struct say s = at(bb);
 			bool table = is_table(t, bb);
+			struct hm_layer2 e;
+			uint64_t where = bb;
+			struct say s;
 
-			if ((b->flags & BB_KNOWN) == 0)
+			if ((b->flags & BB_KNOWN) == 0 ||
+			    table == (b->zone == HM_ZONE_FREEMAP))
 				continue;
+			(void)hm_layer2(c->fs, bb, &e, &where);
+			s = at(where);
 			if (table && b->zone != HM_ZONE_FREEMAP)
-				chk_say(c, "E12", &s, "a table of the freemap "
-				    "lies here, but the zone is %u", b->zone);
-			else if (!table && b->zone == HM_ZONE_FREEMAP)
-				chk_say(c, "E12", &s, "zone 4, but no table of "
-				    "the freemap lies here");
+				chk_say(c, "E12", &s, "big-block 0x%016" PRIx64
+				    " is a table of the freemap, but zone %u",
+				    bb, b->zone);
+			else
+				chk_say(c, "E12", &s, "big-block 0x%016" PRIx64
+				    " is zone 4, but no table of the freemap "
+				    "lies there", bb);
 		}
 }
 

@@ -782,7 +782,7 @@ stage(struct hm_check *c)
 		sort_versions(n);
 		return 1;
 	case NAMES_SNAPSHOTS:
-		return c->lost == 0 ? snapshots(c) : 1;
+		return c->lost == 0 && chk_errors(c) == 0 ? snapshots(c) : 1;
 	case NAMES_TIMES:
 		break;
 	}

@@ -118,7 +118,9 @@ node_type(struct hm_check *c, const struct hm_swept *s)
 		chk_say(c, "E19", &w, "a deleted node is still reached from "
 		    "0x%016" PRIx64, s->from);
 	else if (n->type != 'I' && n->type != 'L')
-		chk_say(c, "E18", &w, "type is 0x%02x (valid: I, L)", n->type);
+		chk_say(c, "E18", &w, "type is 0x%02x (valid: I, L), element %d "
+		    "of 0x%016" PRIx64 " says 0x%02x", n->type, s->idx,
+		    s->from, s->btype);
 	else if (s->btype != 0 && s->btype != n->type)
 		chk_say(c, "E18", &w, "type is %c, element %d of 0x%016" PRIx64
 		    " says 0x%02x", n->type, s->idx, s->from, s->btype);
@@ -300,6 +302,8 @@ mirror_leaf(struct hm_check *c, const struct hm_swept *s, int count)
 		    e->create_tid : e->delete_tid;
 		struct say w = at_elm(s, i);
 
+		if (e->create_tid == HM_MAXTID)
+			continue;	/* E26 */
 		if (tid > newest)
 			newest = tid;
 		if (n->mirror_tid != 0 && tid > n->mirror_tid)
@@ -374,6 +378,16 @@ node_space(struct hm_check *c, const struct hm_swept *s, int count)
 	return rc;
 }
 
+/* Is all that the node should lead to looked at? */
+static bool
+followed(const struct hm_swept *s)
+{
+	const struct hm_node *n = s->node;
+
+	return (n->type == 'I' || n->type == 'L') && n->count >= 0 &&
+	    n->count == hm_node_count(n) && (n->count > 0 || s->siblings <= 1);
+}
+
 int
 chk_node(struct hm_check *c, const struct hm_swept *s)
 {
@@ -402,7 +416,9 @@ chk_node(struct hm_check *c, const struct hm_swept *s)
 		else if (s->node->type == 'L')
 			leaf_depth(c, s);
 	}
-	if (WANT(c, MIRROR))
+	if (!followed(s))
+		c->lost++;
+	else if (WANT(c, MIRROR))
 		node_mirror(c, s, count);
 	return s->node->type == 'L' ? chk_records(c, s) : 0;
 }

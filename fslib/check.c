@@ -166,6 +166,20 @@ chk_say(struct hm_check *c, const char *id, const struct say *at,
 	*slot = f;
 }
 
+uint64_t
+chk_errors(const struct hm_check *c)
+{
+	unsigned in = HM_PART_TREE | HM_PART_RECORDS | HM_PART_HISTORY |
+	    HM_PART_PFS;
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < NSYMPTOMS; i++)
+		if (hm_symptoms[i].severity == 'E' &&
+		    (hm_symptoms[i].part & in) != 0)
+			n += c->count[i];
+	return n;
+}
+
 /* Where to look for a record's path: the inode's own TID, or its creation. */
 static void
 add_path(struct hm_check *c, struct hm_finding *f)
@@ -180,8 +194,10 @@ add_path(struct hm_check *c, struct hm_finding *f)
 
 		free(c->last_path);
 		c->last_path = NULL;
-		if (hm_path_of(c->fs, (unsigned)f->pfs, f->obj_id, tid,
-		    &c->last_path) != 0)
+		if (c->namer == NULL)
+			c->namer = hm_namer_open(c->fs);
+		if (c->namer != NULL && hm_namer_path(c->namer,
+		    (unsigned)f->pfs, f->obj_id, tid, &c->last_path) != 0)
 			c->last_path = NULL;
 		c->fs->err = err;
 		c->last_pfs = f->pfs;
@@ -251,6 +267,7 @@ hm_check_close(struct hm_check *c)
 	free(c->badcrc.v);
 	free(c->spans.v);
 	free(c->hours.v);
+	hm_namer_close(c->namer);
 	free(c->last_path);
 	free(c->count);
 	free(c);

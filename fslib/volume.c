@@ -189,10 +189,18 @@ check_set(struct hm_fs *fs, const struct hm_open_opts *o, struct hm_error *err)
 		if (i == 0)
 			first = h;
 		else if (!o->any_header && memcmp(&h.vol_fsid, &first.vol_fsid, 16) != 0 &&
-		    s->vols[i].fake == NULL && s->vols[0].fake == NULL)
-			return fail(err, "%s and %s belong to different file "
-			    "systems (vol_fsid)", s->vols[0].path,
-			    s->vols[i].path);
+		    s->vols[i].fake == NULL && s->vols[0].fake == NULL) {
+			/* To read, that is a finding: the damaged one may be
+			 * either. */
+			if (o->writable)
+				return fail(err, "%s and %s belong to "
+				    "different file systems (vol_fsid)",
+				    s->vols[0].path, s->vols[i].path);
+			hm_find(fs, "E32", hm_addr(HM_ZONE_RAW_VOLUME,
+			    s->vols[i].pub.no, 48), 0, -1, "%s and %s belong "
+			    "to different file systems (vol_fsid)",
+			    s->vols[0].path, s->vols[i].path);
+		}
 	}
 	if (s->by_no[0] == NULL)
 		hm_find(fs, "E32", 0, 0, -1, "the root volume (number 0) is "
