@@ -23,7 +23,8 @@ struct scan *scan_open(struct hm_fs *fs, unsigned threads, unsigned depth,
 bool scan_full(const struct scan *s);
 void scan_put(struct scan *s, void *job);
 void *scan_take(struct scan *s);	/* NULL: none queued */
-void scan_pause(struct scan *s);	/* wait until no thread works */
+/* Wait until no thread works; they go on with the next put or take. */
+void scan_pause(struct scan *s);
 void scan_close(struct scan *s);
 
 /* ------------------------------------------------------------- big-blocks */

@@ -187,30 +187,55 @@ run(const struct batch *b, unsigned i, uint64_t *end)
 	return k - i;
 }
 
+/* Tell the system of the pieces of a batch, which lie here and there. */
+static void
+announce(struct hm_fs *fs, const struct batch *b)
+{
+	for (unsigned i = 0; i < b->n;) {
+		uint64_t beg = b->order[i].key, end;
+		struct hm_phys ph;
+
+		i += run(b, i, &end);
+		if (hm_translate(fs, hm_rezone(beg, HM_ZONE_RAW_BUFFER),
+		    end - beg, &ph) == HM_LOOKUP_OK)
+			hm_will_need(fs, ph.vol, ph.byte, end - beg);
+	}
+}
+
+static void
+examine_run(struct hm_fs *fs, struct batch *b, unsigned i, unsigned n,
+    uint64_t end)
+{
+	uint64_t beg = b->order[i].key;
+	bool ok = hm_read(fs, hm_rezone(beg, HM_ZONE_RAW_BUFFER), b->buf,
+	    end - beg) == 0;
+
+	for (unsigned k = i; k < i + n; k++) {
+		struct item *it = &b->v[b->order[k].i];
+
+		if (k > i && again(&b->v[b->order[k - 1].i], it)) {
+			it->verdict = b->v[b->order[k - 1].i].verdict;
+			it->looks = b->v[b->order[k - 1].i].looks;
+			it->read = true;
+		} else if (ok)
+			examine(fs, it, b->buf + (it->phys - beg));
+		else
+			examine_alone(fs, it, b->buf);
+	}
+}
+
 static void
 batch_job(struct hm_fs *fs, void *arg)
 {
 	struct batch *b = arg;
 
 	sort_batch(b);
+	announce(fs, b);
 	for (unsigned i = 0; i < b->n;) {
-		uint64_t beg = b->order[i].key, end;
+		uint64_t end;
 		unsigned n = run(b, i, &end);
-		bool ok = hm_read(fs, hm_rezone(beg, HM_ZONE_RAW_BUFFER),
-		    b->buf, end - beg) == 0;
 
-		for (unsigned k = i; k < i + n; k++) {
-			struct item *it = &b->v[b->order[k].i];
-
-			if (k > i && again(&b->v[b->order[k - 1].i], it)) {
-				it->verdict = b->v[b->order[k - 1].i].verdict;
-				it->looks = b->v[b->order[k - 1].i].looks;
-				it->read = true;
-			} else if (ok)
-				examine(fs, it, b->buf + (it->phys - beg));
-			else
-				examine_alone(fs, it, b->buf);
-		}
+		examine_run(fs, b, i, n, end);
 		i += n;
 	}
 }

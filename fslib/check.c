@@ -358,10 +358,12 @@ now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+enum { STEP_MS = 50 };	/* and as long as a batch of records takes */
+
 int
 hm_check_step(struct hm_check *c, struct hm_finding *out)
 {
-	uint64_t until = now_ms() + 100;
+	uint64_t until = now_ms() + STEP_MS;
 
 	while (c->failed == 0 && c->phase != PH_END && c->out_head == c->out.n) {
 		int rc = step_phase(c);

@@ -29,7 +29,7 @@ struct scan {
 	unsigned depth;
 	uint64_t put, taken, started;
 	unsigned busy;
-	bool stop;
+	bool stop, paused;
 	pthread_mutex_t lock;
 	pthread_cond_t wake, ready;
 	unsigned nthreads;
@@ -48,7 +48,7 @@ thread_main(void *arg)
 
 	pthread_mutex_lock(&s->lock);
 	for (;;) {
-		while (!s->stop && s->started == s->put)
+		while (!s->stop && (s->paused || s->started == s->put))
 			pthread_cond_wait(&s->wake, &s->lock);
 		if (s->stop)
 			break;
@@ -121,7 +121,8 @@ scan_put(struct scan *s, void *job)
 	s->ring[slot] = job;
 	s->done[slot] = false;
 	s->put++;
-	pthread_cond_signal(&s->wake);
+	s->paused = false;
+	pthread_cond_broadcast(&s->wake);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -134,6 +135,10 @@ scan_take(struct scan *s)
 		return NULL;
 	if (s->nthreads > 0) {
 		pthread_mutex_lock(&s->lock);
+		if (s->paused) {
+			s->paused = false;
+			pthread_cond_broadcast(&s->wake);
+		}
 		while (!s->done[slot])
 			pthread_cond_wait(&s->ready, &s->lock);
 		pthread_mutex_unlock(&s->lock);
@@ -148,7 +153,8 @@ scan_pause(struct scan *s)
 	if (s == NULL || s->nthreads == 0)
 		return;
 	pthread_mutex_lock(&s->lock);
-	while (s->busy > 0 || s->started != s->put)
+	s->paused = true;
+	while (s->busy > 0)
 		pthread_cond_wait(&s->ready, &s->lock);
 	pthread_mutex_unlock(&s->lock);
 }

@@ -202,14 +202,18 @@ hm_read_phys(struct hm_fs *fs, unsigned vol, uint64_t byte, void *buf,
 	return view_read(fs, vol, byte, buf, len, VIEW_ALL);
 }
 
+/* Linux reads ahead no more than some hundred KiB of what it is told at once. */
+enum { ADVICE = 1 << 18 };
+
 void
 hm_will_need(struct hm_fs *fs, unsigned vol, uint64_t byte, uint64_t len)
 {
 	const struct vol *v = vol < HM_VOLUMES ? fs->s->by_no[vol] : NULL;
 
-	if (v != NULL)
-		posix_fadvise(v->dev.fd, (off_t)(byte + v->dev.offset),
-		    (off_t)len, POSIX_FADV_WILLNEED);
+	for (uint64_t at = 0; v != NULL && at < len; at += ADVICE)
+		posix_fadvise(v->dev.fd, (off_t)(byte + at + v->dev.offset),
+		    (off_t)(len - at < ADVICE ? len - at : ADVICE),
+		    POSIX_FADV_WILLNEED);
 }
 
 /* ---------------------------------------------------------------- staging */
