@@ -414,6 +414,14 @@ int hm_readlink(struct hm_fs *fs, const struct hm_object *o, bool expand,
 int hm_path_of(struct hm_fs *fs, unsigned pfs, uint64_t obj_id, uint64_t tid,
     char **path);
 
+/* The same for many questions in a row: after a few all entries are known, in
+ * about 32 bytes each.  What it knows does not follow edits or a step in time. */
+struct hm_namer;
+struct hm_namer *hm_namer_open(struct hm_fs *fs);
+int hm_namer_path(struct hm_namer *w, unsigned pfs, uint64_t obj_id,
+    uint64_t tid, char **path);
+void hm_namer_close(struct hm_namer *w);
+
 /* All names some objects have or had: one for each directory entry, by object,
  * live ones first.  One pass over all entries, however many objects; objs is
  * sorted on the way.  *out: malloc'd, for hm_names_free. */

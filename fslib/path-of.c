@@ -4,7 +4,8 @@
  * Directories say in their inode which directory they are in; other objects
  * give a hint that may be stale.  Where the hint fails all directory entries
  * of the tree are looked at: slow, but only then.  All names of an object are
- * a question to all entries, too: one pass for however many objects.
+ * a question to all entries, too: one pass for however many objects.  Who has
+ * many questions takes a hm_namer, which after a few answers knows all entries.
  *
  * What always holds: at most 4096 directories are gone up, so loops end.
  */
@@ -35,6 +36,7 @@ struct link {
 /* What is looked for. */
 struct quest {
 	struct hm_fs *fs;
+	struct hm_namer *namer;	/* or NULL */
 	unsigned pfs;
 	uint64_t obj_id;
 	uint64_t tid;		/* wanted */
@@ -174,6 +176,184 @@ ask_everybody(struct quest *q)
 	return r;
 }
 
+/* -------------------------------------------------------------------- namer */
+
+/* Where an entry lies that leads to an object. */
+struct ref {
+	uint64_t obj_id, node;
+	uint32_t seq;		/* order of the walk */
+	uint16_t pfs;
+	uint8_t idx;
+};
+
+/* A directory whose path was found; an empty slot has path NULL. */
+struct known {
+	unsigned pfs;
+	uint64_t dir, tid;	/* as of */
+	uint64_t view;		/* TID of the view the path begins in */
+	char *path;
+	size_t len;
+};
+
+enum { KNOWN = 256, FEW = 4 };
+
+struct hm_namer {
+	struct hm_fs *fs;
+	unsigned asked;
+	bool indexed;
+	struct ref *v;		/* all entries, by object */
+	size_t n, size;
+	struct known known[KNOWN];
+};
+
+struct hm_namer *
+hm_namer_open(struct hm_fs *fs)
+{
+	struct hm_namer *w = hm_calloc(fs, 1, sizeof(*w));
+
+	if (w != NULL)
+		w->fs = fs;
+	return w;
+}
+
+void
+hm_namer_close(struct hm_namer *w)
+{
+	if (w == NULL)
+		return;
+	for (unsigned i = 0; i < KNOWN; i++)
+		free(w->known[i].path);
+	free(w->v);
+	free(w);
+}
+
+static int
+ref_order(const void *a, const void *b)
+{
+	const struct ref *x = a, *y = b;
+
+	if (x->pfs != y->pfs)
+		return x->pfs < y->pfs ? -1 : 1;
+	if (x->obj_id != y->obj_id)
+		return x->obj_id < y->obj_id ? -1 : 1;
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+static int
+note_entry(struct hm_namer *w, const struct hm_visit *v, int idx,
+    uint8_t *scratch)
+{
+	const struct hm_leaf *e = &v->node->elms[idx].leaf;
+	struct hm_dirent head;
+	size_t len;
+
+	if (e->btype != 'R' || e->rec_type != HM_REC_DIRENTRY ||
+	    e->data_len <= (int32_t)sizeof(head) ||
+	    hm_record_read(w->fs, e, scratch, &len) < 0)
+		return 0;
+	memcpy(&head, scratch, sizeof(head));
+	if (w->n == w->size) {
+		size_t size = w->size != 0 ? w->size * 2 : 1024;
+		struct ref *more = realloc(w->v, size * sizeof(*more));
+
+		if (more == NULL || size > UINT32_MAX) {
+			w->v = more != NULL ? more : w->v;
+			return hm_fail(w->fs, HM_ENOMEM, 0, "out of memory");
+		}
+		w->v = more;
+		w->size = size;
+	}
+	w->v[w->n] = (struct ref){ .obj_id = (uint64_t)head.obj_id,
+	    .node = v->off, .seq = (uint32_t)w->n,
+	    .pfs = (uint16_t)(head.localization >> 16), .idx = (uint8_t)idx };
+	w->n++;
+	return 0;
+}
+
+static int
+index_entries(struct hm_namer *w)
+{
+	uint8_t *scratch = hm_calloc(w->fs, 1, HM_XBUFSIZE);
+	struct hm_walk *walk = scratch == NULL ? NULL : hm_walk_open(w->fs, 0);
+	struct hm_visit v;
+	int r = walk == NULL ? HM_ENOMEM : 0;
+
+	w->n = 0;
+	while (r >= 0 && (r = hm_walk_next(walk, &v)) == 1) {
+		int n = v.node->type == 'L' ? hm_node_count(v.node) : 0;
+
+		for (int i = 0; i < n && r >= 0; i++)
+			r = note_entry(w, &v, i, scratch);
+	}
+	hm_walk_close(walk);
+	free(scratch);
+	if (r < 0)
+		return r;
+	if (w->n > 0)
+		qsort(w->v, w->n, sizeof(*w->v), ref_order);
+	w->indexed = true;
+	return 0;
+}
+
+/* The entries the index has for the object; in: those of that directory, else
+ * those of all others. */
+static int
+ask_index(struct quest *q, uint64_t parent, bool in, uint8_t *scratch)
+{
+	const struct hm_namer *w = q->namer;
+	const struct ref of = { .pfs = (uint16_t)q->pfs, .obj_id = q->obj_id };
+	size_t lo = 0, hi = w->n;
+	int r = 0;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (ref_order(&w->v[mid], &of) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; r == 0 && lo < w->n && w->v[lo].pfs == of.pfs &&
+	    w->v[lo].obj_id == of.obj_id; lo++) {
+		struct hm_node node;
+		const struct hm_leaf *e = &node.elms[w->v[lo].idx].leaf;
+
+		if (q->best.found && q->best.tid == q->tid)
+			break;
+		if (hm_node_read(q->fs, w->v[lo].node, &node) == 0 &&
+		    ((uint64_t)e->obj_id == parent) == in)
+			r = ask_element(q, e, scratch);
+	}
+	return r;
+}
+
+/* Is it worth while to know all entries? */
+static bool
+many(struct hm_namer *w)
+{
+	return w != NULL && (w->indexed || ++w->asked > FEW);
+}
+
+static int
+ask_all(struct quest *q, uint64_t parent)
+{
+	uint8_t *scratch;
+	int r = 0;
+
+	if (!q->namer->indexed)
+		r = index_entries(q->namer);
+	if (r < 0)
+		return r;
+	scratch = hm_calloc(q->fs, 1, HM_XBUFSIZE);
+	if (scratch == NULL)
+		return HM_ENOMEM;
+	r = ask_index(q, parent, true, scratch);
+	if (r == 0)
+		r = ask_index(q, parent, false, scratch);
+	free(scratch);
+	return r;
+}
+
 /* Find an entry for the object: at q->tid, or (any) the one seen last. */
 static int
 find_link(struct quest *q, bool any)
@@ -189,15 +369,66 @@ find_link(struct quest *q, bool any)
 		    q->life.end - 1, &o);
 	if (r < 0)
 		return r;
-	parent = (uint64_t)o.inode.parent_obj_id;
-	if (o.found && parent != 0)
-		r = ask_parent(q, parent);
-	if (r == 0 && (!q->best.found || q->best.tid != q->tid))
-		r = ask_everybody(q);
+	parent = o.found ? (uint64_t)o.inode.parent_obj_id : 0;
+	if (many(q->namer)) {
+		r = ask_all(q, parent);
+	} else {
+		if (parent != 0)
+			r = ask_parent(q, parent);
+		if (r == 0 && (!q->best.found || q->best.tid != q->tid))
+			r = ask_everybody(q);
+	}
 	if (r == 0 && (!q->best.found || (!any && q->best.tid != q->tid)))
 		r = hm_fail(q->fs, HM_ENOENT, 0, "no directory entry leads to "
 		    "object 0x%016" PRIx64 " of PFS %u", q->obj_id, q->pfs);
 	return r;
+}
+
+/* ------------------------------------------------------- directories known */
+
+static struct known *
+slot(struct hm_namer *w, unsigned pfs, uint64_t dir, uint64_t tid)
+{
+	uint64_t h = (dir ^ tid * 31 ^ pfs) * UINT64_C(0x9E3779B97F4A7C15);
+
+	return &w->known[h >> 56];
+}
+
+/* Put a known directory's path in front: true if it is one. */
+static bool
+known_dir(const struct quest *q, uint64_t *tid, char **path, size_t *len)
+{
+	const struct known *k;
+	char *p;
+
+	if (q->namer == NULL)
+		return false;
+	k = slot(q->namer, q->pfs, q->obj_id, q->tid);
+	if (k->path == NULL || k->pfs != q->pfs || k->dir != q->obj_id ||
+	    k->tid != q->tid || (p = malloc(k->len + *len + 1)) == NULL)
+		return false;
+	memcpy(p, k->path, k->len);
+	memcpy(p + k->len, *path, *len + 1);
+	free(*path);
+	*path = p;
+	*len += k->len;
+	*tid = k->view;
+	return true;
+}
+
+/* Remember the path of a directory. */
+static void
+know_dir(struct hm_namer *w, unsigned pfs, uint64_t dir, uint64_t tid,
+    uint64_t view, const char *path, size_t len)
+{
+	struct known *k = slot(w, pfs, dir, tid);
+	char *copy = malloc(len + 1);
+
+	if (copy == NULL)
+		return;
+	memcpy(copy, path, len);
+	free(k->path);
+	*k = (struct known){ pfs, dir, tid, view, copy, len };
 }
 
 /* -------------------------------------------------------------------- text */
@@ -273,7 +504,11 @@ static int
 climb(struct quest q, const struct link *first, uint64_t *tid, char **path,
     size_t *len)
 {
-	for (unsigned depth = 0; q.obj_id != ROOT; depth++) {
+	struct link up = { .found = false };	/* the directory it is in */
+	size_t tail = 0;
+	bool known = false;
+
+	for (unsigned depth = 0; q.obj_id != ROOT && !known; depth++) {
 		const struct link *l = depth == 0 && first != NULL ? first :
 		    &q.best;
 		int r = l == first ? 0 : find_link(&q, depth == 0);
@@ -288,11 +523,19 @@ climb(struct quest q, const struct link *first, uint64_t *tid, char **path,
 			q.obj_id = l->dir;
 			q.pfs = l->pfs;
 		}
+		if (r == 0 && depth == 0) {
+			up = *l;
+			tail = *len;
+		}
 		free(q.best.name);
 		memset(&q.best, 0, sizeof(q.best));
 		if (r < 0)
 			return r;
+		known = known_dir(&q, tid, path, len);
 	}
+	if (q.namer != NULL && up.found && *len > tail)
+		know_dir(q.namer, up.pfs, up.dir, up.tid, *tid, *path,
+		    *len - tail);
 	return 0;
 }
 
@@ -321,6 +564,16 @@ hm_path_of(struct hm_fs *fs, unsigned pfs, uint64_t obj_id, uint64_t tid,
 {
 	struct quest q = { .fs = fs, .pfs = pfs, .obj_id = obj_id,
 	    .tid = tid };
+
+	return path_by(&q, NULL, path);
+}
+
+int
+hm_namer_path(struct hm_namer *w, unsigned pfs, uint64_t obj_id, uint64_t tid,
+    char **path)
+{
+	struct quest q = { .fs = w->fs, .namer = w, .pfs = pfs,
+	    .obj_id = obj_id, .tid = tid };
 
 	return path_by(&q, NULL, path);
 }

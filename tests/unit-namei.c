@@ -787,6 +787,34 @@ a_name_in_a_lost_directory_has_no_path(void **state)
 }
 
 static void
+a_namer_says_what_single_questions_get(void **state)
+{
+	struct hm_namer *w = hm_namer_open(fs);
+	const struct hm_relation *r = hm_relation_named("inodes");
+	struct hm_rel_cursor *c;
+	struct hm_row row;
+	unsigned n = 0;
+
+	(void)state;
+	assert_int_equal(r->open(fs, NULL, 0, NULL, &c), 0);
+	while (r->next(c, &row) == 1 && n++ < 300) {
+		unsigned pfs = (unsigned)row.c[0].u;
+		uint64_t obj_id = row.c[1].u, tid = row.c[2].u;
+		char *one, *many;
+		int rc = hm_path_of(fs, pfs, obj_id, tid, &one);
+
+		assert_int_equal(hm_namer_path(w, pfs, obj_id, tid, &many), rc);
+		if (rc == 0)
+			assert_string_equal(one, many);
+		free(one);
+		free(many);
+	}
+	r->close(c);
+	assert_true(n > 20);
+	hm_namer_close(w);
+}
+
+static void
 paths_in_a_pfs_begin_with_it(void **state)
 {
 	struct hm_object o = at("/pfs/home/bob/after-mirror");
@@ -899,6 +927,7 @@ main(void)
 		T(a_directory_that_contains_itself_is_entered_once),
 		T(an_entry_without_inode_has_type_question_mark),
 		T(a_name_in_a_lost_directory_has_no_path),
+		T(a_namer_says_what_single_questions_get),
 	};
 	const struct CMUnitTest history[] = {
 		T(what_is_not_to_the_letter_a_tid_is_a_name),
@@ -914,6 +943,7 @@ main(void)
 		T(a_deleted_object_is_shown_where_it_was_last),
 		T(what_no_entry_leads_to_has_no_path),
 		T(all_names_come_in_one_pass_live_ones_first),
+		T(a_namer_says_what_single_questions_get),
 		T(random_damage_neither_crashes_nor_hangs),
 	};
 	const struct CMUnitTest pfs[] = {
@@ -923,6 +953,7 @@ main(void)
 		T(the_past_shows_ctime_as_mtime_but_a_slave_is_present),
 		T(a_pfs_that_is_not_there_is_said),
 		T(paths_in_a_pfs_begin_with_it),
+		T(a_namer_says_what_single_questions_get),
 	};
 	int bad = 0;
 
