@@ -137,6 +137,7 @@ struct hm_check {
 	struct hm_base newest_base;
 	uint64_t live_inodes;
 
+	struct vec older;	/* nodes with a bad CRC, check-older.c */
 	struct vec viol;	/* struct viol */
 	struct vec badcrc;	/* struct badcrc */
 	struct vec spans;	/* struct span */
@@ -176,6 +177,10 @@ void chk_freemap_free(struct hm_check *c);
 int chk_undo(struct hm_check *c);
 void chk_undo_end(struct hm_check *c);	/* what needs the tree's TIDs */
 int chk_node(struct hm_check *c, const struct hm_swept *s);
+/* A node with a bad CRC is told at the end, with what the FIFO knows of it. */
+int chk_bad_node(struct hm_check *c, uint64_t off, const struct hm_node *n);
+void chk_bad_nodes_end(struct hm_check *c);
+void chk_bad_nodes_free(struct hm_check *c);
 int chk_space_ref(struct hm_check *c, uint64_t addr, uint32_t len,
     uint64_t node, int idx, const struct hm_leaf *elm, uint32_t ts);
 int chk_space(struct hm_check *c);

@@ -86,7 +86,7 @@ bad_reference(struct hm_check *c, const struct hm_swept *s)
 
 /* ------------------------------------------------------------- one node */
 
-static void
+static int
 node_crc(struct hm_check *c, const struct hm_swept *s)
 {
 	struct say w = at_node(s);
@@ -96,15 +96,13 @@ node_crc(struct hm_check *c, const struct hm_swept *s)
 			c->crc_i = true;
 		else
 			c->crc_a = true;
-		return;
+		return 0;
 	}
 	if (s->plausible)
-		chk_say(c, "E14", &w, "node CRC is 0x%08x, computed 0x%08x",
-		    s->node->crc, hm_node_crc(hm_crc_written(c->fs), s->node));
-	else
-		chk_say(c, "E15", &w, "no node lies here (type 0x%02x, count "
-		    "%d, CRC wrong); element %d of 0x%016" PRIx64 " refers to "
-		    "it", s->node->type, s->node->count, s->idx, s->from);
+		return chk_bad_node(c, s->off, s->node);
+	chk_say(c, "E15", &w, "no node lies here (type 0x%02x, count "
+	    "%d, CRC wrong); element %d of 0x%016" PRIx64 " refers to it", s->node->type, s->node->count, s->idx, s->from);
+	return 0;
 }
 
 static void
@@ -398,7 +396,8 @@ chk_node(struct hm_check *c, const struct hm_swept *s)
 		return 0;
 	}
 	c->nodes++;
-	node_crc(c, s);
+	if ((rc = node_crc(c, s)) < 0)
+		return rc;
 	count = hm_node_count(s->node);
 	if (WANT_REFS(c) && (rc = node_space(c, s, count)) < 0)
 		return rc;

@@ -623,6 +623,7 @@ chk_undo_end(struct hm_check *c)
 	bool above = c->max_tid > hm_root(c->fs)->vol0_next_tid;
 	struct say w = at(c->stale_tail);
 
+	chk_bad_nodes_end(c);
 	if (c->stale_tail != 0 && (c->stale_sure || !above))
 		chk_say(c, "E34", &w, "first = next, yet %" PRIu64 " UNDO "
 		    "records follow without a gap and would change what is "
@@ -632,6 +633,7 @@ chk_undo_end(struct hm_check *c)
 		chk_say(c, "E2", &w, "number %u is missing here, later ones "
 		    "follow, and the tree has TIDs above the header's",
 		    c->gap_seq);
+	c->stale_tail = c->gap = 0;	/* said once */
 }
 
 int

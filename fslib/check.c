@@ -260,6 +260,7 @@ hm_check_close(struct hm_check *c)
 	chk_names_free(c);
 	chk_times_free(c);
 	chk_freemap_free(c);
+	chk_bad_nodes_free(c);
 	for (size_t i = c->out_head; i < c->out.n; i++)
 		hm_finding_free((struct hm_finding *)c->out.v + i);
 	free(c->out.v);
@@ -378,6 +379,8 @@ hm_check_step(struct hm_check *c, struct hm_finding *out)
 			break;
 	}
 	pause_threads(c);
+	if (c->failed != 0)
+		chk_bad_nodes_end(c);
 	if (take(c, out))
 		return 1;
 	if (c->failed != 0)
