@@ -31,6 +31,7 @@ struct hm_fifo {
 	uint64_t at;		/* offset of the window, UINT64_MAX: empty */
 	size_t len;		/* bytes in it */
 	uint8_t bad[WINDOW / HM_SECTOR / 8]; /* unreadable sectors */
+	uint64_t hole, hole_end; /* offsets: the unreadable range said last */
 	uint8_t win[WINDOW];
 };
 
@@ -105,21 +106,64 @@ hm_fifo_size(const struct hm_fifo *f)
 	return f->size;
 }
 
+/* The waiting finding about the hole said last goes: a larger one follows. */
+static void
+unsay_hole(struct hm_fifo *f)
+{
+	struct hm_fs *fs = f->fs;
+	struct hm_finding *v = fs->find != NULL ? fs->find + fs->hfind : NULL;
+
+	for (size_t i = fs->nfind; i-- > 0;) {
+		if (strcmp(v[i].id, "W22") != 0 ||
+		    v[i].addr != HM_FIFO_BASE + f->hole)
+			continue;
+		hm_finding_free(&v[i]);
+		memmove(&v[i], &v[i + 1], (--fs->nfind - i) * sizeof(*v));
+		fs->seen--;
+		return;
+	}
+}
+
+/* [beg, end) cannot be read.  What joins the range said last, before or behind,
+ * is one with it: an unreadable log is one finding, not one a sector. */
+static void
+say_hole(struct hm_fifo *f, uint64_t beg, uint64_t end)
+{
+	if (beg >= f->hole && end <= f->hole_end)
+		return;
+	if (f->hole_end > f->hole && beg <= f->hole_end && end >= f->hole) {
+		unsay_hole(f);
+		beg = beg < f->hole ? beg : f->hole;
+		end = end > f->hole_end ? end : f->hole_end;
+	}
+	f->hole = beg;
+	f->hole_end = end;
+	hm_find(f->fs, "W22", HM_FIFO_BASE + beg, 0, -1, "%llu bytes of the log "
+	    "cannot be read: %s", (unsigned long long)(end - beg),
+	    hm_error(f->fs)->text);
+}
+
 static void
 fill_by_sector(struct hm_fifo *f)
 {
+	size_t from = SIZE_MAX;		/* of a run that cannot be read */
+
 	for (size_t i = 0; i < f->len; i += HM_SECTOR) {
 		size_t n = i / HM_SECTOR;
 
 		if (hm_read(f->fs, HM_FIFO_BASE + f->at + i, f->win + i,
-		    HM_SECTOR) == 0)
+		    HM_SECTOR) == 0) {
+			if (from != SIZE_MAX)
+				say_hole(f, f->at + from, f->at + i);
+			from = SIZE_MAX;
 			continue;
-		hm_find(f->fs, "W22", HM_FIFO_BASE + f->at + i, 0, -1,
-		    "part of the log cannot be read: %s",
-		    hm_error(f->fs)->text);
+		}
+		from = from < i ? from : i;
 		memset(f->win + i, 0, HM_SECTOR);
 		f->bad[n / 8] |= (uint8_t)(1u << n % 8);
 	}
+	if (from != SIZE_MAX)
+		say_hole(f, f->at + from, f->at + f->len);
 }
 
 /* The 16 KiB buffer holding offset off (< size). */
