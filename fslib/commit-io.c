@@ -435,17 +435,20 @@ hm_commit_files_open(struct hm_fs *fs)
 int
 hm_commit_files_reserve(struct hm_commit_files *f, const struct hm_commit *c)
 {
-	for (size_t i = 0; i < c->n; i++) {
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < c->n; i++) {
 		const struct file *to = &f->f[c->w[i].vol];
 
 		if (!os_reserve(to->fd, c->w[i].byte + to->offset,
 		    c->w[i].len))
-			return hm_fail(f->fs, HM_EIO, 0, "%s: no room for the "
+			rc = hm_fail(f->fs, HM_EIO, 0, "%s: no room for the "
 			    "%" PRIu64 " bytes that would be written: %s; "
 			    "nothing was changed", to->name, c->info.written,
 			    strerror(errno));
 	}
-	return 0;
+	stamp(f->fs);		/* finding room changes the file's times */
+	return rc;
 }
 
 const struct hm_commit_io *

@@ -12,7 +12,8 @@
  *	for each volume: 4 its number, 4 zero, 8 bytes of its image
  *	for each range: 4 volume, 4 length, 8 byte of the volume, the old bytes
  *	8	number of marks
- *	for each mark: 4 volume, 4 CRC-32 of what is written there, 8 byte
+ *	for each mark: 4 volume, 4 zero, 8 byte, and of what is written there
+ *		4 CRC-32 and 4 CRC-32C
  *	4	CRC-32 of all that comes before
  *
  * What always holds:
@@ -21,7 +22,8 @@
  *  2. A mark is for 512 bytes at a multiple of 512 (less at the end of the
  *     image).  A sector whose bytes are neither
  *     the old ones nor those of one of its marks was written by someone else
- *     since, and old bytes in its midst would tear that apart.
+ *     since, and old bytes in its midst would tear that apart.  One CRC would
+ *     not do: the CRC of bytes that end in their own CRC is always the same.
  *
  * Putting back is not a transaction: cut, it is to be done again, which the
  * marks allow.  Files of version 1 have none.
@@ -56,8 +58,9 @@ struct range_row {
 	uint64_t byte;
 };
 struct mark_row {
-	uint32_t vol, crc;
+	uint32_t vol, zero;
 	uint64_t byte;
+	uint32_t crc, crc32c;
 };
 
 /* ------------------------------------------------------------------ writing */
@@ -115,6 +118,14 @@ put_ranges(const struct hm_commit *c, struct write *const *v, struct writer *w)
 	return n;
 }
 
+static struct mark_row
+mark_of(unsigned vol, uint64_t byte, const void *p, size_t len)
+{
+	return (struct mark_row){ .vol = vol, .byte = byte,
+	    .crc = hm_crc(HM_CRC32, p, len),
+	    .crc32c = hm_crc(HM_CRC32C, p, len) };
+}
+
 /* The bytes of one mark, from at on. */
 static size_t
 piece(uint64_t at, uint64_t end)
@@ -135,12 +146,12 @@ put_marks(const struct hm_commit *c, struct write *const *v, struct writer *w)
 		uint64_t end = v[i]->byte + v[i]->len;
 
 		for (uint64_t at = v[i]->byte; at < end; n++) {
-			struct mark_row m = { .vol = v[i]->vol, .byte = at };
 			size_t len = piece(at, end);
 
 			if (w != NULL) {
-				m.crc = hm_crc(HM_CRC32,
+				struct mark_row m = mark_of(v[i]->vol, at,
 				    v[i]->data + (at - v[i]->byte), len);
+
 				put(w, &m, sizeof(m));
 			}
 			at += len;
@@ -385,9 +396,10 @@ load_marks(struct hm_fs *fs, struct undofile *u, size_t at)
 
 /* Is this what the commit wrote there, at any step? */
 static bool
-marked(const struct undofile *u, unsigned vol, uint64_t byte, uint32_t crc)
+marked(const struct undofile *u, unsigned vol, uint64_t byte, const void *is,
+    size_t len)
 {
-	struct mark_row key = { .vol = vol, .byte = byte };
+	struct mark_row key = mark_of(vol, byte, is, len);
 	size_t lo = 0, hi = u->nmarks;
 
 	while (lo < hi) {
@@ -399,7 +411,8 @@ marked(const struct undofile *u, unsigned vol, uint64_t byte, uint32_t crc)
 			hi = mid;
 	}
 	for (; lo < u->nmarks && by_mark(&u->marks[lo], &key) == 0; lo++)
-		if (u->marks[lo].crc == crc)
+		if (u->marks[lo].crc == key.crc &&
+		    u->marks[lo].crc32c == key.crc32c)
 			return true;
 	return false;
 }
@@ -420,7 +433,7 @@ verify_fsid(struct hm_fs *fs, const struct undofile *u)
 		if (v->dev.ops->read(&v->dev, &h, sizeof(h), 0) != 0 ||
 		    h.vol_signature != HM_SIGNATURE ||
 		    memcmp(&h.vol_fsid, &id, sizeof(id)) == 0 ||
-		    marked(u, v->pub.no, 0, hm_crc(HM_CRC32, &h, HM_SECTOR)))
+		    marked(u, v->pub.no, 0, &h, HM_SECTOR))
 			continue;
 		return hm_fail(fs, HM_EINVAL, 0, "%s is for another file "
 		    "system: its vol_fsid is %s, that of %s is %s; nothing was "
@@ -445,7 +458,7 @@ verify_bytes(struct hm_fs *fs, const struct undofile *u,
 		/* What can't be read is lost anyway. */
 		if (v->dev.ops->read(&v->dev, is, n, at) == 0 &&
 		    memcmp(is, old + (at - r->byte), n) != 0 &&
-		    !marked(u, r->vol, at, hm_crc(HM_CRC32, is, n)))
+		    !marked(u, r->vol, at, is, n))
 			return hm_fail(fs, HM_EINVAL, 0, "%s was written to "
 			    "since the commit %s is for: byte %" PRIu64
 			    " and on are neither what was before nor what it "
