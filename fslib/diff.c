@@ -44,6 +44,7 @@ struct side {
 	struct hm_set *seen;
 	struct u64s nodes;	/* all that were looked at */
 	struct elms elms;
+	struct hm_namer *namer;	/* or NULL */
 };
 
 struct differ {
@@ -244,8 +245,10 @@ hm_diff_free(struct hm_diff *d)
 static void
 find_path(struct side *s, const struct hm_leaf *e, uint64_t tid, char **path)
 {
-	if (hm_path_of(s->fs, e->localization >> 16, (uint64_t)e->obj_id, tid,
-	    path) != 0)
+	if (s->namer == NULL)
+		s->namer = hm_namer_open(s->fs);
+	if (s->namer == NULL || hm_namer_path(s->namer, e->localization >> 16,
+	    (uint64_t)e->obj_id, tid, path) != 0)
 		*path = NULL;
 }
 
@@ -475,6 +478,7 @@ side_close(struct side *s)
 	free(s->edges.v);
 	free(s->nodes.v);
 	free(s->elms.v);
+	hm_namer_close(s->namer);
 }
 
 static int

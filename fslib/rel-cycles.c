@@ -74,6 +74,7 @@ struct hm_rel_cursor {
 	} *span;		/* TIDs of the cycles, newest first */
 	size_t nspan;
 	char *path;
+	struct hm_namer *namer;	/* or NULL */
 };
 
 static void
@@ -83,6 +84,7 @@ cursor_close(struct hm_rel_cursor *c)
 	free(c->tx);
 	free(c->span);
 	free(c->path);
+	hm_namer_close(c->namer);
 	free(c);
 }
 
@@ -408,8 +410,10 @@ transactions_next(struct hm_rel_cursor *c, struct hm_row *row)
 	cell_u(row, TX_INODES_DELETED, x->inodes_deleted);
 	cell_u(row, TX_OBJECTS, x->objects);
 	cell_u(row, TX_OBJ_ID, x->obj_id);
-	if (hm_path_of(c->fs, x->pfs, x->obj_id, x->tid - x->obj_deleted,
-	    &c->path) == 0)
+	if (c->namer == NULL)
+		c->namer = hm_namer_open(c->fs);
+	if (c->namer != NULL && hm_namer_path(c->namer, x->pfs, x->obj_id,
+	    x->tid - x->obj_deleted, &c->path) == 0)
 		cell_bytes(row, TX_PATH, c->path, strlen(c->path));
 	else
 		cell_null(row, TX_PATH);

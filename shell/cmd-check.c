@@ -224,9 +224,8 @@ loop(struct session *s, struct hm_check *c, struct hm_findings *list,
 	return rc;
 }
 
-/* What the library noted while paths were looked up is in the list already. */
-static void
-forget_notes(struct session *s)
+void
+damage_forget_notes(struct session *s)
 {
 	struct hm_finding f;
 
@@ -270,7 +269,7 @@ run_check(struct session *s, const struct hm_check_opts *opts,
 	hm_findings_keep(s->fs, list);
 	s->findings = list;
 	if (rc >= 0)
-		forget_notes(s);
+		damage_forget_notes(s);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -642,8 +641,8 @@ static void
 common_text(struct sink *sink, const struct hm_common *c, size_t rank)
 {
 	sink_line(sink, "%2zu. %s: %s", rank, c->property, c->value);
-	sink_line(sink, "    %" PRIu64 " of %" PRIu64 " findings (%.0f%%), %"
-	    PRIu64 " of %" PRIu64 " healthy ones (%.1f%%): %s, %.0f bits%s",
+	sink_line(sink, "    %" PRIu64 " of %" PRIu64 " (%.0f%%), healthy "
+	    "%" PRIu64 " of %" PRIu64 " (%.1f%%): %s, %.0f bits%s",
 	    c->bad, c->bad_all, percent(c->bad, c->bad_all), c->good,
 	    c->good_all, percent(c->good, c->good_all),
 	    hm_surprise_text(c->bits), c->bits > 0 ? c->bits : 0.0,

@@ -2,8 +2,9 @@
  * cmd-relations.c - one runner for every relation: filters, column choice, the
  * relation's own operand, and the fast lister for TSV.
  *
- * In text `nodes` and `elements` are listings worth pasting into a mail, as
- * long as no columns are chosen; everything else is a table.
+ * In text `nodes` and `elements` are listings worth pasting into a mail and
+ * `findings` sentences, as long as no columns are chosen; everything else is a
+ * table.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -319,6 +320,24 @@ listing_row(struct session *s, struct sink *sink, struct listing *l,
 		listing_element(s, sink, off, &l->node, idx, &l->at, true);
 }
 
+/* A row of findings, as check says it. */
+static void
+finding_row(struct sink *sink, const struct hm_row *row)
+{
+	struct hm_finding f = {
+		.severity = (char)row->c[1].u,
+		.addr = (row->null & 1U << 2) != 0 ? 0 : row->c[2].u,
+	};
+
+	snprintf(f.id, sizeof(f.id), "%.*s", (int)row->c[0].u,
+	    (const char *)row->c[0].p);
+	if ((row->null & 1U << 9) == 0)
+		f.path = (char *)(uintptr_t)row->c[9].p;
+	if ((row->null & 1U << 10) == 0)
+		f.text = (char *)(uintptr_t)row->c[10].p;
+	sink_finding(sink, &f);
+}
+
 /* ---------------------------------------------------------------- the rows */
 
 static enum mark
@@ -379,6 +398,10 @@ send_rows(struct session *s, const struct query *q, struct sink *sink,
 		rows++;
 		if (row_is_bad(q->r, crc, &row))
 			s->damage = true;
+		if (l != NULL && strcmp(q->r->name, "findings") == 0) {
+			finding_row(sink, &row);
+			continue;
+		}
 		if (l != NULL) {
 			listing_row(s, sink, l, row.c[0].u,
 			    idx >= 0 ? (int)row.c[idx].u : -1);
@@ -396,7 +419,8 @@ wants_listing(const struct session *s, const struct query *q,
 {
 	return s->format == FORMAT_TEXT && !q->chosen &&
 	    sink->ops->line != NULL && (strcmp(q->r->name, "nodes") == 0 ||
-	    strcmp(q->r->name, "elements") == 0);
+	    strcmp(q->r->name, "elements") == 0 ||
+	    strcmp(q->r->name, "findings") == 0);
 }
 
 static int
@@ -444,6 +468,10 @@ relation_command(struct session *s, const struct args *args, struct sink *sink)
 		return session_fail(s, "%s is not built in",
 		    args_command(args)->name);
 	rc = parse(s, args, &q);
+	if (rc == 0 && strcmp(q.r->name, "findings") == 0 &&
+	    hm_findings_kept(s->fs) == NULL)
+		session_note(s, "nothing has been checked yet: check looks for "
+		    "damage");
 	if (rc == 0)
 		rc = list(s, &q, sink);
 	query_free(&q);

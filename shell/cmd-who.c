@@ -214,7 +214,7 @@ tell_record(struct session *s, struct sink *sink, const struct found *f,
 	const struct hm_leaf *e = &o->elm;
 	char title[200];
 
-	snprintf(title, sizeof(title), "element %d of node %016" PRIx64
+	snprintf(title, sizeof(title), "element %d of %016" PRIx64
 	    ": %s, %d bytes at %016" PRIx64 ", CRC %s", o->idx, o->node,
 	    record_words(e->rec_type), e->data_len, e->data_offset,
 	    o->crc == HM_CRC_BAD ? "bad" : "ok");
@@ -456,6 +456,17 @@ add_id(struct hit *h, const char *id)
 		    at ? " " : "", id);
 }
 
+static void
+add_ids(struct hit *h, const char *ids)
+{
+	char copy[sizeof(h->ids)], *save;
+
+	snprintf(copy, sizeof(copy), "%s", ids);
+	for (char *id = strtok_r(copy, " ", &save); id != NULL;
+	    id = strtok_r(NULL, " ", &save))
+		add_id(h, id);
+}
+
 static size_t
 collect(const struct hm_findings *l, struct hit *h)
 {
@@ -484,9 +495,23 @@ collect(const struct hm_findings *l, struct hit *h)
 			last->worst = 'E';
 		if (last->path == NULL)
 			last->path = h[i].path;
-		add_id(last, h[i].ids);
+		add_ids(last, h[i].ids);
 	}
 	return out;
+}
+
+/* check --summary looks up no paths. */
+static char *
+path_of_hit(struct hm_namer *w, const struct hit *h)
+{
+	char *path = NULL;
+
+	if (h->path != NULL)
+		return strdup(h->path);
+	if (w == NULL || h->pfs < 0 || hm_namer_path(w, (unsigned)h->pfs,
+	    h->obj, h->tid, &path) != 0)
+		return NULL;
+	return path;
 }
 
 /* Is the version with this TID what the live view shows? */
@@ -499,22 +524,86 @@ is_live(struct session *s, const struct hit *h)
 	    HM_MAXTID, &o) == 0 && o.found;
 }
 
+static const struct hm_col affected_cols[] = {
+	{ "pfs", HM_COL_UINT, false, "pseudo file system" },
+	{ "obj_id", HM_COL_X64, false, "object" },
+	{ "tid", HM_COL_X64, false, "version the finding is of" },
+	{ "live", HM_COL_STR, false, "live, or deleted" },
+	{ "findings", HM_COL_UINT, false, "how many" },
+	{ "ids", HM_COL_STR, false, "which" },
+	{ "path", HM_COL_STR, false, "path@@tid" },
+};
+
+/* For people: what a screen has room for. */
+static const struct hm_col affected_text_cols[] = {
+	{ "pfs", HM_COL_UINT, false, "pseudo file system" },
+	{ "live", HM_COL_STR, false, "live, or deleted" },
+	{ "findings", HM_COL_UINT, false, "how many" },
+	{ "ids", HM_COL_STR, false, "which" },
+	{ "path", HM_COL_STR, false, "path@@tid, or the object" },
+};
+
+static void
+affected_row(struct session *s, struct sink *sink, const struct hit *h,
+    const char *where, bool live)
+{
+	const char *life = live ? "live" : "deleted";
+	bool text = s->format == FORMAT_TEXT;
+	struct hm_row row = { .null = 0 };
+	unsigned i = 0, path;
+	char name[64];
+
+	row.null = h->pfs < 0 ? 1U : 0;
+	row.c[i++].u = (uint64_t)h->pfs;
+	if (!text) {
+		row.c[i++].u = h->obj;
+		row.c[i++].u = h->tid;
+	}
+	row.c[i++] = (struct hm_cell){ strlen(life), life };
+	row.c[i++].u = h->n;
+	row.c[i++] = (struct hm_cell){ strlen(h->ids), h->ids };
+	path = i;
+	row.c[path].p = where;
+	if (where != NULL) {
+		row.c[path].u = strlen(where);
+	} else if (text) {
+		snprintf(name, sizeof(name), "object %016" PRIx64
+		    ", no name leads to it", h->obj);
+		row.c[path] = (struct hm_cell){ strlen(name), name };
+	} else {
+		row.null |= 1U << path;
+	}
+	sink_row(sink, &row, h->worst == 'E' ? MARK_BAD : MARK_WARN);
+}
+
+/* Versions of one object follow one another. */
+static void
+tell_affected(struct sink *sink, const struct hm_findings *l, size_t objects,
+    size_t live, uint64_t told)
+{
+	uint64_t rest = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		rest += l->v[i].severity != 'H';
+	rest -= told;
+	sink_line(sink, "%" PRIu64 " finding%s of %zu object%s, %zu of them "
+	    "live", told, told == 1 ? "" : "s", objects, objects == 1 ? "" :
+	    "s", live);
+	if (rest > 0)
+		sink_line(sink, "%" PRIu64 " more of no object: sql SELECT * "
+		    "FROM findings WHERE obj_id IS NULL", rest);
+}
+
 static int
 cmd_affected_run(struct session *s, const struct args *args,
     struct sink *sink)
 {
-	static const struct hm_col cols[] = {
-		{ "pfs", HM_COL_UINT, false, "pseudo file system" },
-		{ "obj_id", HM_COL_X64, false, "object" },
-		{ "tid", HM_COL_X64, false, "version the finding is of" },
-		{ "live", HM_COL_STR, false, "live, or deleted" },
-		{ "findings", HM_COL_UINT, false, "how many" },
-		{ "ids", HM_COL_STR, false, "which" },
-		{ "path", HM_COL_STR, false, "path@@tid" },
-	};
 	const struct hm_findings *l = damage_findings(s);
+	size_t n, objects = 0, living = 0;
+	bool text = s->format == FORMAT_TEXT, live = false;
+	uint64_t told = 0;
+	struct hm_namer *namer;
 	struct hit *h;
-	size_t n;
 
 	(void)args;
 	if (l == NULL)
@@ -523,25 +612,40 @@ cmd_affected_run(struct session *s, const struct args *args,
 	if (h == NULL)
 		return session_fail(s, "out of memory");
 	n = collect(l, h);
-	sink_table(sink, "affected", cols, 7);
-	for (size_t i = 0; i < n && sink_ok(sink); i++) {
-		struct hm_row row = { .null = 0 };
-		const char *live = is_live(s, &h[i]) ? "live" : "deleted";
+	namer = hm_namer_open(s->fs);
+	sink_table(sink, "affected", text ? affected_text_cols : affected_cols,
+	    text ? 5 : 7);
+	for (size_t i = 0; i < n && sink_ok(sink) && !hm_interrupted(s->fs);
+	    i++) {
+		char *path = path_of_hit(namer, &h[i]);
 
-		row.c[0].u = (uint64_t)h[i].pfs;
-		row.c[1].u = h[i].obj;
-		row.c[2].u = h[i].tid;
-		row.c[3] = (struct hm_cell){ strlen(live), live };
-		row.c[4].u = h[i].n;
-		row.c[5] = (struct hm_cell){ strlen(h[i].ids), h[i].ids };
-		row.c[6].p = h[i].path;
-		if (h[i].path != NULL)
-			row.c[6].u = strlen(h[i].path);
-		row.null = (h[i].path == NULL ? 1u << 6 : 0) |
-		    (h[i].pfs < 0 ? 1u : 0);
-		sink_row(sink, &row, h[i].worst == 'E' ? MARK_BAD : MARK_WARN);
+		session_progress(s, "objects", i, n);
+		if (i == 0 || h[i].obj != h[i - 1].obj ||
+		    h[i].pfs != h[i - 1].pfs) {
+			live = is_live(s, &h[i]);
+			objects++;
+			living += live;
+		}
+		told += h[i].n;
+		/* Without a name one version looks like another. */
+		if (text && path == NULL && i + 1 < n && h[i].obj ==
+		    h[i + 1].obj && h[i].pfs == h[i + 1].pfs &&
+		    h[i + 1].path == NULL) {
+			h[i + 1].n += h[i].n;
+			add_ids(&h[i + 1], h[i].ids);
+			if (h[i].worst == 'E')
+				h[i + 1].worst = 'E';
+			told -= h[i].n;
+			continue;
+		}
+		affected_row(s, sink, &h[i], path, live);
+		free(path);
 	}
+	hm_namer_close(namer);
 	sink_table_end(sink);
+	if (text)
+		tell_affected(sink, l, objects, living, told);
+	damage_forget_notes(s);
 	free(h);
 	return 0;
 }
@@ -553,7 +657,9 @@ const struct command cmd_affected = {
 	.help = "One line for each version of an object that has findings: PFS,\n"
 	    "object, TID, whether the object still lives, which findings, and\n"
 	    "a path@@tid by which it can be looked at. From what check found\n"
-	    "last; everything is checked if nothing was.",
+	    "last; everything is checked if nothing was. TSV and JSON have the\n"
+	    "object and the TID in columns of their own. who names all paths of\n"
+	    "an object.",
 	.example = "affected",
 	.flags = CMD_PROGRESS,
 	.run = cmd_affected_run,

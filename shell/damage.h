@@ -9,6 +9,9 @@
 /* What check found last; checks everything, silently, if nothing was.  NULL:
  * failed or interrupted, said. */
 const struct hm_findings *damage_findings(struct session *);
+/* What the library notes while objects of those findings are looked up is in
+ * the list already. */
+void damage_forget_notes(struct session *);
 /* `help E17`: false if that is no id of the catalogue. */
 bool help_symptom(struct sink *, const char *id);
 /* `crc solve`: what would make the CRC at a place right. */

@@ -66,21 +66,45 @@ session_free(struct session *s)
 
 /* ---------------------------------------------------------------- messages */
 
+/* A line to stderr; on a terminal it goes on below, indented, at a space. */
+static void
+err_line(struct session *s, const char *line)
+{
+	unsigned columns = 0, rows, at = 0;
+
+	if (isatty(STDERR_FILENO))
+		screen_size(s, &columns, &rows);
+	while (*line != '\0' && columns > 24) {
+		size_t gap = strspn(line, " "), word = strcspn(line + gap, " ");
+
+		if (at > 4 && gap > 0 && at + gap + word > columns) {
+			fputs("\n    ", stderr);
+			at = 4;
+			line += gap;
+			gap = 0;
+		}
+		fwrite(line, 1, gap + word, stderr);
+		at += (unsigned)(gap + word);
+		line += gap + word;
+	}
+	fprintf(stderr, "%s\n", line);
+}
+
 static void
 say(struct session *s, const char *fmt, va_list ap)
 {
-	char text[1400], safe[2800];
+	char text[1400], safe[2800], line[3400];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
 	view_clean(safe, sizeof(safe), text);
 	progress_clear(s);
 	if (s->sh->file != NULL)
-		fprintf(stderr, "anvil: %s:%u: %s\n", s->sh->file,
-		    s->sh->lineno, safe);
-	else if (s->interactive)
-		fprintf(stderr, "%s\n", safe);
+		snprintf(line, sizeof(line), "anvil: %.500s:%u: %s",
+		    s->sh->file, s->sh->lineno, safe);
 	else
-		fprintf(stderr, "anvil: %s\n", safe);
+		snprintf(line, sizeof(line), "%s%s", s->interactive ? "" :
+		    "anvil: ", safe);
+	err_line(s, line);
 }
 
 void
@@ -136,7 +160,7 @@ session_note(struct session *s, const char *fmt, ...)
 	va_end(ap);
 	view_clean(safe, sizeof(safe), text);
 	progress_clear(s);
-	fprintf(stderr, "%s\n", safe);
+	err_line(s, safe);
 }
 
 /* ---------------------------------------------------------------- findings */

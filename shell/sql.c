@@ -21,6 +21,7 @@
 struct sql {
 	sqlite3 *db, *side;
 	struct hm_fs *fs;
+	struct hm_namer *namer;	/* of path(), or NULL */
 };
 
 struct vt {
@@ -741,14 +742,17 @@ fn_date(sqlite3_context *ctx, int n, sqlite3_value **v)
 static void
 fn_path(sqlite3_context *ctx, int n, sqlite3_value **v)
 {
-	struct hm_fs *fs = sqlite3_user_data(ctx);
+	struct sql *q = sqlite3_user_data(ctx);
 	uint64_t pfs, obj, tid = HM_MAXTID;
 	char *path = NULL;
 
 	if (!number_of(v[0], &pfs) || !number_of(v[1], &obj) ||
 	    (n > 2 && !number_of(v[2], &tid)))
 		return;
-	if (hm_path_of(fs, (unsigned)pfs & 0xFFFF, obj, tid, &path) == 0)
+	if (q->namer == NULL)
+		q->namer = hm_namer_open(q->fs);
+	if (q->namer != NULL && hm_namer_path(q->namer, (unsigned)pfs & 0xFFFF,
+	    obj, tid, &path) == 0)
 		sqlite3_result_text(ctx, path, -1, SQLITE_TRANSIENT);
 	free(path);
 }
@@ -776,7 +780,7 @@ functions(struct sql *q)
 	for (size_t i = 0; i < sizeof(f) / sizeof(f[0]) && rc == SQLITE_OK;
 	    i++) {
 		void *data = f[i].data != NULL ?
-		    (void *)(uintptr_t)f[i].data : q->fs;
+		    (void *)(uintptr_t)f[i].data : q;
 
 		rc = sqlite3_create_function(q->db, f[i].name, f[i].args,
 		    SQLITE_UTF8, data, f[i].fn, NULL, NULL);
@@ -958,5 +962,6 @@ sql_close(struct sql *q)
 		return;
 	sqlite3_close(q->db);
 	sqlite3_close(q->side);
+	hm_namer_close(q->namer);
 	free(q);
 }

@@ -273,7 +273,7 @@ text_begin(struct sink *s, const struct ev_begin *ev)
 	paint(t, ev->mark != MARK_NONE ? ev->mark : MARK_HERE);
 	out_str(t->out, sign_of(ev->mark));
 	if (ev->title != NULL) {
-		clean(t, ev->title);
+		prose(t, ev->title, 2 * t->depth, 2 * t->depth + 4);
 	} else {
 		clean(t, ev->kind);
 		if (ev->addr != 0)
@@ -453,6 +453,15 @@ breaks(const struct text *t, unsigned i, unsigned *at)
 	return false;
 }
 
+/* The last column: what has no room goes on below it. */
+static void
+last_cell(struct text *t, const char *cell, unsigned at)
+{
+	unsigned hang = at + 30 <= t->out->width ? at : 2 * t->depth + 4;
+
+	prose(t, cell, at, hang);
+}
+
 static void
 print_cells(struct text *t, char *const *cells, enum mark mark, bool head)
 {
@@ -480,7 +489,11 @@ print_cells(struct text *t, char *const *cells, enum mark mark, bool head)
 		at = after;
 		if (is_number(t->cols[i].type) && w < t->width[i])
 			pad(t, t->width[i] - w);
-		clean(t, cell);
+		if (i + 1 == t->ncols && t->cols[i].type == HM_COL_STR)
+			last_cell(t, cell, at - (t->width[i] > LAST_MIN ?
+			    LAST_MIN : t->width[i]));
+		else
+			clean(t, cell);
 		bad = bad || ends_with_sign(cell);
 		if (!is_number(t->cols[i].type) && !last && w < t->width[i])
 			pad(t, t->width[i] - w);
