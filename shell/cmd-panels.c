@@ -506,7 +506,7 @@ const struct command cmd_panel = {
 		    "first last scroll-left scroll-right follow toggle parent "
 		    "in out edit find again again-back ask-find ask-mark ask-goto "
 		    "command next prev focus show turn split beside pin close "
-		    "zoom swap grow layout save help redraw quit" },
+		    "zoom swap grow layout save help escape redraw quit" },
 		{ .name = "ARG", .kind = OP_WORD, .optional = true,
 		    .many = true },
 		{ .kind = OP_NONE },
@@ -524,7 +524,7 @@ const struct command cmd_panel = {
 	    "                       one if it is not on the screen\n"
 	    "  save FILE            layout and own keys as a command file, which\n"
 	    "                       source brings back\n"
-	    "Kinds: tree detail bytes map timeline files findings log pin.",
+	    "Kinds: tree columns detail bytes map timeline files findings log pin.",
 	.example = "panel layout stack 60 tree beside 50 detail bytes",
 	.flags = CMD_NO_IMAGE,
 	.run = cmd_panel_run,

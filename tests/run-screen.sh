@@ -150,6 +150,31 @@ manners() {
 	else
 		fail 'from one cell and back' "$tmp/screen"
 	fi
+	t send-keys C-c
+	if until_true shows '^^C stops a command'; then
+		pass '^C without a command says what leaves'
+	else
+		fail '^C without a command says what leaves' "$tmp/screen"
+	fi
+	t send-keys -l ': sql select count(*) from elements a, elements b,'
+	t send-keys -l ' elements c'
+	t send-keys Enter
+	until_true shows 'running, ^C stops it'
+	t send-keys C-c
+	if until_true shows '^interrupted'; then
+		pass '^C stops a command'
+	else
+		fail '^C stops a command' "$tmp/screen"
+	fi
+	t send-keys -l ':set root.count 5'
+	t send-keys Enter
+	until_true shows '\*1 staged'
+	t send-keys Q
+	if until_true shows 'not committed; once more'; then
+		pass 'Q does not throw edits away'
+	else
+		fail 'Q does not throw edits away' "$tmp/screen"
+	fi
 	t send-keys Q
 	until_true no_child
 	if sane; then

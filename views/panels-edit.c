@@ -174,6 +174,11 @@ done(struct panels *pn)
 		return;
 	if (pn->sh.remember != NULL)
 		pn->sh.remember(pn->sh.ctx, e.text);
+	/* Some take long. */
+	if (strncmp(e.text, "panel", 5) != 0) {
+		pn_say(pn, MARK_NONE, "%.200s: running, ^C stops it", e.text);
+		panels_draw(pn);
+	}
 	pn_run(pn, e.text);
 }
 

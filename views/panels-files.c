@@ -88,6 +88,10 @@ files_work(struct pane *p, int ms)
 		if (f->n % 16 == 0 && pn_now() > end)
 			return true;
 	}
+	if (rc < 0 && hm_interrupted(pn_fs(p->pn))) {
+		list(p);
+		return true;
+	}
 	if (rc < 0)
 		snprintf(f->why, sizeof(f->why), "%.190s",
 		    hm_error(pn_fs(p->pn))->text);

@@ -155,6 +155,8 @@ findings_row(struct pane *p, int64_t i, struct pen *pen)
 		pen_put(pen, f->why[0] != '\0' ? ROLE_BAD : f->done ?
 		    ROLE_GOOD : ROLE_DIM, f->why[0] != '\0' ? f->why :
 		    f->done ? "nothing wrong was found" : "nothing yet");
+		if (f->why[0] != '\0')
+			pen_put(pen, ROLE_DIM, "; Enter begins anew");
 		return;
 	}
 	pen_printf(pen, v->severity == 'E' ? ROLE_BAD : v->severity == 'H' ?
@@ -184,7 +186,10 @@ findings_title(struct pane *p, struct pen *pen)
 		if (all > 0)
 			pen_printf(pen, ROLE_WARN, " %" PRIu64 "%%",
 			    done >= all ? 100 : done * 100 / all);
-	} else if (f->done && f->why[0] == '\0') {
+	} else if (f->done && f->why[0] != '\0') {
+		pen_printf(pen, ROLE_BAD, "%zu found!, then: %s", found(f),
+		    f->why);
+	} else if (f->done) {
 		pen_printf(pen, found(f) > 0 ? ROLE_BAD : ROLE_GOOD,
 		    "%zu found%s", found(f), found(f) > 0 ? "!" : "");
 		if (f->harmless > 0)
@@ -205,8 +210,13 @@ findings_verb(struct pane *p, const char *verb, const char *arg)
 		f->all = !f->all;
 		return true;
 	}
-	if (strcmp(verb, "follow") != 0 || v == NULL)
+	if (strcmp(verb, "follow") != 0)
 		return false;
+	if (v == NULL) {
+		if (f->done && f->why[0] != '\0')
+			forget(p);
+		return true;
+	}
 	addr = v->addr;
 	if (v->node != 0 && v->idx >= 0)
 		addr = v->node + offsetof(struct hm_node, elms) +

@@ -30,6 +30,8 @@ void pen_printf(struct pen *, enum role, const char *fmt, ...)
     HM_PRINTF(3, 4);
 /* Blanks up to a column, at least one when not at the beginning. */
 void pen_column(struct pen *, int column);
+/* A sign at the end when something was cut. */
+void pen_more(const struct pen *);
 /* Text from the image, escaped. */
 void pen_bytes(struct pen *, enum role, const void *p, size_t len, size_t most);
 
@@ -58,6 +60,7 @@ struct pane_kind {
 	/* A click in it, row and column of its contents. */
 	void (*click)(struct pane *, int row, int column);
 	bool no_cursor;		/* rows are not chosen by the cursor */
+	bool own_cursor;	/* it draws it, and what is below its rows */
 	bool no_numbers;	/* and their number tells nothing */
 	const char *hint;	/* its keys, for the bottom line */
 };
@@ -183,6 +186,19 @@ bool pn_path_of(struct panels *, const struct hm_place *st, char *buf,
 bool pn_field_at(struct panels *, const struct hm_place *st, uint64_t addr,
     struct hm_place *out);
 enum role role_of_mark(enum mark);
+/* panels-tree.c */
+/* The node and element a place belongs to; element -1: the node itself. */
+bool pn_in_node(const struct hm_place *at, uint64_t *off, int *idx);
+/* The place of an element of a leaf. */
+void pn_element(uint64_t node, unsigned idx, struct hm_place *out);
+/* Go where the element of a leaf has its data. */
+void pn_follow_data(struct pane *, const struct hm_place *elm);
+/* The child an element leads to, and a record, in the words of the outline;
+ * scratch: room for two record data. */
+void pn_put_child(struct panels *, struct pen *, uint64_t node,
+    const struct hm_internal *e);
+void pn_put_record(struct panels *, struct pen *, uint64_t node, int idx,
+    const struct hm_leaf *e, uint8_t *scratch);
 /* panels-box.c */
 struct pane *pane_new(struct panels *, const char *kind, const char *arg);
 void pane_free(struct pane *);

@@ -6,7 +6,7 @@
 #include "panels-int.h"
 
 #define KINDS \
-	KIND(tree) KIND(detail) KIND(bytes) KIND(map) \
+	KIND(tree) KIND(columns) KIND(detail) KIND(bytes) KIND(map) \
 	KIND(timeline) KIND(files) KIND(findings) KIND(log) KIND(pin) \
 	KIND(output) KIND(text)
 

@@ -76,7 +76,7 @@ timeline_work(struct pane *p, int ms)
 			t->cur = t->n;
 		rc = 2;
 	}
-	if (rc == 2)
+	if (rc == 2 || (rc < 0 && hm_interrupted(fs)))
 		return true;
 	if (rc < 0 || t->targets == NULL)
 		snprintf(t->why, sizeof(t->why), "%.190s", hm_error(fs)->text);

@@ -42,7 +42,7 @@ struct tree {
 		struct hm_node node;
 	} kept[NODES_KEPT];
 	unsigned next_kept;
-	uint8_t data[HM_XBUFSIZE], then[HM_XBUFSIZE];
+	uint8_t scratch[2 * HM_XBUFSIZE];
 };
 
 /* A row: the root (t NULL), or an element. */
@@ -265,6 +265,11 @@ spot_of(struct pane *p, int64_t row)
 
 	if (row <= 0 || t->root == NULL)
 		return (struct spot){ NULL, -1, 0, false };
+	/* The tree may have become smaller under the cursor. */
+	if (row >= tree_rows(p))
+		row = tree_rows(p) - 1;
+	if (row <= 0)
+		return (struct spot){ NULL, -1, 0, false };
 	if (row <= shown)
 		return below(t->root, row - 1, 1);
 	if (row == shown + 1)
@@ -328,20 +333,20 @@ put_bar(struct pen *pen, int n, int most)
 }
 
 static bool
-changed(struct pane *p, uint64_t addr, const void *now, size_t len)
+changed(struct panels *pn, uint64_t addr, const void *now, size_t len)
 {
 	uint8_t then[HM_NODE_SIZE];
 
-	return pn_before(p->pn, addr, then, len) == 0 &&
+	return pn_before(pn, addr, then, len) == 0 &&
 	    memcmp(then, now, len) != 0;
 }
 
 /* A node: type, count, fill, address, what is wrong; bound: its left bound. */
 static void
-put_node(struct pane *p, struct pen *pen, uint64_t off, uint64_t parent,
-    int btype, const struct hm_base *bound)
+put_node(struct panels *pn, struct pen *pen, uint64_t off, uint64_t parent,
+    int btype, const struct hm_base *bound, bool brief)
 {
-	struct hm_fs *fs = pn_fs(p->pn);
+	struct hm_fs *fs = pn_fs(pn);
 	struct hm_node n;
 	int most;
 
@@ -353,7 +358,8 @@ put_node(struct pane *p, struct pen *pen, uint64_t off, uint64_t parent,
 	most = n.type == 'I' ? HM_INTERNAL_MAX : HM_LEAF_MAX;
 	pen_printf(pen, ROLE_KEY, "%c ", n.type > 0x20 && n.type < 0x7F ?
 	    n.type : '?');
-	pen_printf(pen, ROLE_ADDR, "%016" PRIx64 " ", off);
+	if (!brief)
+		pen_printf(pen, ROLE_ADDR, "%016" PRIx64 " ", off);
 	put_bar(pen, hm_node_count(&n), most);
 	pen_printf(pen, ROLE_TEXT, "%2d/%d ", n.count, most);
 	if (hm_node_verdict(fs, &n, NULL) == HM_CRC_BAD)
@@ -364,8 +370,8 @@ put_node(struct pane *p, struct pen *pen, uint64_t off, uint64_t parent,
 		pen_put(pen, ROLE_BAD, "type! ");
 	if (hm_long(n.parent) != hm_long(parent))
 		pen_put(pen, ROLE_BAD, "parent! ");
-	if (changed(p, off, &n, sizeof(n)))
-		pen_put(pen, ROLE_CHANGED, "~changed");
+	if (changed(pn, off, &n, sizeof(n)))
+		pen_put(pen, ROLE_CHANGED, brief ? "~" : "~changed");
 	if (bound != NULL) {
 		pen_put(pen, ROLE_TEXT, " ");
 		put_key(pen, bound, true);
@@ -387,10 +393,11 @@ put_inode(struct pen *pen, const uint8_t *data)
 
 /* What a record holds, in a few words. */
 static void
-put_data(struct pane *p, struct pen *pen, const struct hm_leaf *e)
+put_data(struct panels *pn, struct pen *pen, const struct hm_leaf *e,
+    uint8_t *data)
 {
-	struct tree *t = p->data;
-	struct hm_fs *fs = pn_fs(p->pn);
+	struct hm_fs *fs = pn_fs(pn);
+	uint8_t *then = data + HM_XBUFSIZE;
 	size_t len = 0, want = 0;
 	enum hm_verdict crc;
 
@@ -400,24 +407,24 @@ put_data(struct pane *p, struct pen *pen, const struct hm_leaf *e)
 			    e->data_len);
 		return;
 	}
-	if (hm_record_read(fs, e, t->data, &len) < 0) {
+	if (hm_record_read(fs, e, data, &len) < 0) {
 		pen_put(pen, ROLE_BAD, "data cannot be read!");
 		return;
 	}
-	crc = hm_data_verdict(fs, e, t->data, NULL);
-	if (pn_before(p->pn, e->data_offset, t->then, len) == 0 &&
-	    memcmp(t->data, t->then, len) != 0)
+	crc = hm_data_verdict(fs, e, data, NULL);
+	if (pn_before(pn, e->data_offset, then, len) == 0 &&
+	    memcmp(data, then, len) != 0)
 		pen_put(pen, ROLE_CHANGED, "~");
 	switch (e->rec_type) {
 	case HM_REC_INODE:
 		want = sizeof(struct hm_inode);
 		if (len >= want)
-			put_inode(pen, t->data);
+			put_inode(pen, data);
 		break;
 	case HM_REC_DIRENTRY:
 		want = sizeof(struct hm_dirent);
 		if (len >= want)
-			pen_bytes(pen, ROLE_STRING, t->data + want, len - want,
+			pen_bytes(pen, ROLE_STRING, data + want, len - want,
 			    200);
 		break;
 	case HM_REC_DATA:
@@ -425,21 +432,21 @@ put_data(struct pane *p, struct pen *pen, const struct hm_leaf *e)
 		    e->key - e->data_len, e->data_len);
 		break;
 	case HM_REC_FIX:
-		pen_bytes(pen, ROLE_STRING, t->data, len, 200);
+		pen_bytes(pen, ROLE_STRING, data, len, 200);
 		break;
 	case HM_REC_PFS:
 		want = offsetof(struct hm_pfs, snapshots);
 		if (len >= want)
-			pen_bytes(pen, ROLE_STRING, t->data +
+			pen_bytes(pen, ROLE_STRING, data +
 			    offsetof(struct hm_pfs, label), strnlen((char *)
-			    t->data + offsetof(struct hm_pfs, label), 64), 64);
+			    data + offsetof(struct hm_pfs, label), 64), 64);
 		break;
 	case HM_REC_SNAPSHOT:
 		want = offsetof(struct hm_snapshot, reserved03);
 		if (len >= want)
-			pen_bytes(pen, ROLE_STRING, t->data +
+			pen_bytes(pen, ROLE_STRING, data +
 			    offsetof(struct hm_snapshot, label), strnlen(
-			    (char *)t->data + offsetof(struct hm_snapshot,
+			    (char *)data + offsetof(struct hm_snapshot,
 			    label), 64), 64);
 		break;
 	}
@@ -473,16 +480,15 @@ type_name(uint8_t type)
 	return type < sizeof(names) / sizeof(names[0]) ? names[type] : "?";
 }
 
+/* What kind of record: changed, deleted, of which type. */
 static void
-put_record(struct pane *p, struct pen *pen, uint64_t node, int idx,
-    const struct hm_leaf *e, int prefix)
+put_kind(struct panels *pn, struct pen *pen, uint64_t node, int idx,
+    const struct hm_leaf *e)
 {
 	bool dead = e->delete_tid != 0;
 	char rec[24];
-	struct hm_base base;
 
-	memcpy(&base, e, sizeof(base));
-	if (changed(p, node + offsetof(struct hm_node, elms) +
+	if (changed(pn, node + offsetof(struct hm_node, elms) +
 	    (unsigned)idx * sizeof(*e), e, sizeof(*e)))
 		pen_put(pen, ROLE_CHANGED, "~");
 	else
@@ -493,16 +499,46 @@ put_record(struct pane *p, struct pen *pen, uint64_t node, int idx,
 	    short_name(HM_SHOW_RECTYPE, e->rec_type, rec));
 	pen_printf(pen, dead ? ROLE_DIM : ROLE_TEXT, "%-4s %s ",
 	    type_name(e->obj_type), dead ? "d" : " ");
+}
+
+static void
+put_record(struct pane *p, struct pen *pen, uint64_t node, int idx,
+    const struct hm_leaf *e, int prefix)
+{
+	struct tree *t = p->data;
+	struct hm_base base;
+
+	memcpy(&base, e, sizeof(base));
+	put_kind(p->pn, pen, node, idx, e);
 	/* What it is about comes first where the line is short. */
 	if (p->w < 110) {
-		put_data(p, pen, e);
+		put_data(p->pn, pen, e, t->scratch);
 		pen_column(pen, prefix + 40);
 	}
-	put_key(pen, &base, dead);
+	put_key(pen, &base, e->delete_tid != 0);
 	if (p->w >= 110) {
 		pen_column(pen, prefix + 60);
-		put_data(p, pen, e);
+		put_data(p->pn, pen, e, t->scratch);
 	}
+}
+
+void
+pn_put_record(struct panels *pn, struct pen *pen, uint64_t node, int idx,
+    const struct hm_leaf *e, uint8_t *scratch)
+{
+	put_kind(pn, pen, node, idx, e);
+	put_data(pn, pen, e, scratch);
+}
+
+void
+pn_put_child(struct panels *pn, struct pen *pen, uint64_t node,
+    const struct hm_internal *e)
+{
+	struct hm_base bound;
+
+	memcpy(&bound, e, sizeof(bound));
+	pen_put(pen, ROLE_TEXT, " ");
+	put_node(pn, pen, e->subtree_offset, node, e->btype, &bound, true);
 }
 
 static void
@@ -523,8 +559,8 @@ tree_row(struct pane *p, int64_t row, struct pen *pen)
 			pen_put(pen, ROLE_WARN, "no element leads here: ");
 		else
 			pen_put(pen, ROLE_TEXT, "root ");
-		put_node(p, pen, w->off, s.stray && n != NULL ? n->parent : 0,
-		    0, NULL);
+		put_node(p->pn, pen, w->off, s.stray && n != NULL ? n->parent :
+		    0, 0, NULL, false);
 		return;
 	}
 	n = s.t != NULL ? node_at(p, s.t->off) : NULL;
@@ -538,8 +574,8 @@ tree_row(struct pane *p, int64_t row, struct pen *pen)
 		pen_put(pen, ROLE_TEXT, kid_of(s.t, s.idx) != NULL ? "▾" :
 		    "▸");
 		pen_printf(pen, ROLE_DIM, "%2d ", s.idx);
-		put_node(p, pen, e->subtree_offset, s.t->off, e->btype,
-		    &copy.elms[s.idx].base);
+		put_node(p->pn, pen, e->subtree_offset, s.t->off, e->btype,
+		    &copy.elms[s.idx].base, false);
 		return;
 	}
 	pen_printf(pen, ROLE_DIM, " %2d", s.idx);
@@ -559,28 +595,35 @@ tree_title(struct pane *p, struct pen *pen)
 
 /* ------------------------------------------------------------------- moving */
 
+void
+pn_element(uint64_t off, unsigned idx, struct hm_place *out)
+{
+	const struct hm_type *node = hm_type_named("node");
+	const struct hm_field *elms = hm_field_named(node, "elms");
+
+	*out = (struct hm_place){
+		.addr = off + elms->offset + idx * elms->size,
+		.len = elms->size, .type = hm_type_named("leaf"),
+		.parent = node, .parent_addr = off, .field = elms,
+		.item = idx,
+	};
+}
+
 static bool
 place_of(struct pane *p, const struct spot *s, struct hm_place *out)
 {
 	uint64_t off = node_of(p, s);
-	const struct hm_type *node = hm_type_named("node");
-	const struct hm_field *elms = hm_field_named(node, "elms");
 
 	if (off != 0) {
 		*out = (struct hm_place){
-			.addr = off, .len = HM_NODE_SIZE, .type = node,
+			.addr = off, .len = HM_NODE_SIZE,
+			.type = hm_type_named("node"),
 		};
 		return true;
 	}
 	if (s->t == NULL)
 		return false;
-	*out = (struct hm_place){
-		.addr = s->t->off + elms->offset + (unsigned)s->idx *
-		    elms->size,
-		.len = elms->size, .type = hm_type_named("leaf"),
-		.parent = node, .parent_addr = s->t->off, .field = elms,
-		.item = (unsigned)s->idx,
-	};
+	pn_element(s->t->off, (unsigned)s->idx, out);
 	return true;
 }
 
@@ -594,9 +637,8 @@ tree_moved(struct pane *p)
 		pn_go(p->pn, &at, p, false);
 }
 
-/* The node and element a place belongs to; element -1: the node itself. */
-static bool
-in_node(const struct hm_place *at, uint64_t *off, int *idx)
+bool
+pn_in_node(const struct hm_place *at, uint64_t *off, int *idx)
 {
 	uint64_t in;
 
@@ -692,7 +734,7 @@ reveal(struct pane *p)
 	uint64_t off;
 	int idx;
 
-	if (t->root == NULL || !in_node(&p->pn->at, &off, &idx))
+	if (t->root == NULL || !pn_in_node(&p->pn->at, &off, &idx))
 		return;
 	t->folded = t->folded && hm_long(off) == hm_long(t->root->off);
 	w = unfold_to(p, off, idx < 0 ? &idx : NULL);
@@ -771,18 +813,16 @@ toggle(struct pane *p, const struct spot *s, bool only_open)
 	}
 }
 
-static void
-follow_data(struct pane *p, const struct spot *s)
+void
+pn_follow_data(struct pane *p, const struct hm_place *elm)
 {
 	const struct hm_type *leaf = hm_type_named("leaf");
 	const struct hm_field *f = hm_field_named(leaf, "data_offset");
-	struct hm_place elm, field, to;
+	struct hm_place field, to;
 
-	if (!place_of(p, s, &elm))
-		return;
 	field = (struct hm_place){
-		.addr = elm.addr + f->offset, .len = f->size, .field = f,
-		.parent = leaf, .parent_addr = elm.addr,
+		.addr = elm->addr + f->offset, .len = f->size, .field = f,
+		.parent = leaf, .parent_addr = elm->addr,
 	};
 	if (hm_place_follow(pn_fs(p->pn), &field, &to) < 0) {
 		pn_say(p->pn, MARK_WARN, "%s", hm_error(pn_fs(p->pn))->text);
@@ -795,8 +835,11 @@ follow_data(struct pane *p, const struct spot *s)
 static void
 follow(struct pane *p, const struct spot *s)
 {
+	struct hm_place elm;
+
 	if (node_of(p, s) == 0) {
-		follow_data(p, s);
+		if (place_of(p, s, &elm))
+			pn_follow_data(p, &elm);
 		return;
 	}
 	toggle(p, s, true);
@@ -832,7 +875,7 @@ tree_verb(struct pane *p, const char *verb, const char *arg)
 		if (node_of(p, &s) == 0)
 			p->column += 8;
 		else if (open)
-			p->cur++, tree_moved(p);
+			p->cur++, pane_settle(p), tree_moved(p);
 		else
 			toggle(p, &s, true);
 	} else {

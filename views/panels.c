@@ -26,6 +26,7 @@ enum {
 	WIDE_W = 116, WIDE_H = 36, /* the richer layout */
 	FEW = 4,		/* lines that need no page */
 	FIND_SECONDS = 2,
+	KEY_STOP = 3, KEY_ESCAPE = 27,
 	PIECES = 12,		/* lines above the status line, at most */
 	SLICE = 4,		/* milliseconds of background work, and how */
 	PAUSE = 120,		/* long after a key it rests */
@@ -139,6 +140,14 @@ pen_column(struct pen *pen, int column)
 		pen_put(pen, ROLE_TEXT, " ");
 	while (pen->x + pen->skip < pen->begin + column && pen->skip == 0)
 		pen_put(pen, ROLE_TEXT, " ");
+}
+
+void
+pen_more(const struct pen *pen)
+{
+	if (pen->x > pen->end && pen->end > pen->begin)
+		screen_put(pen->screen, pen->y, pen->end - 1, pen->end, NULL,
+		    ROLE_LINE, 0, "…");
 }
 
 void
@@ -473,8 +482,12 @@ int
 pn_run_to(struct panels *pn, const char *line, struct sink *sink)
 {
 	int rc = pn->sh.run(pn->sh.ctx, line, sink);
+	unsigned said = hear(pn, rc == 0 ? MARK_NONE : MARK_BAD);
 
-	hear(pn, rc == 0 ? MARK_NONE : MARK_BAD);
+	/* A command that was stopped need not say so. */
+	if (rc != 0 && said == 0)
+		pn_say(pn, MARK_WARN, pn_fs(pn) != NULL &&
+		    hm_interrupted(pn_fs(pn)) ? "interrupted" : "it failed");
 	if (pn->sh.calm != NULL)
 		pn->sh.calm(pn->sh.ctx);
 	return rc;
@@ -1286,6 +1299,10 @@ verb_misc(struct panels *pn, unsigned n, const char *const *arg, char *err,
 	(void)size;
 	if (strcmp(arg[-1], "quit") == 0)
 		leave(pn);
+	else if (strcmp(arg[-1], "escape") == 0 && pn->over != NULL)
+		leave_over(pn);
+	else if (strcmp(arg[-1], "escape") == 0)
+		pn->zoomed = false;
 	else
 		screen_redraw(pn->screen);
 	return 0;
@@ -1344,6 +1361,7 @@ static const struct {
 	{ "save", "FILE", "write layout and keys as a command file", verb_save,
 	    true },
 	{ "help", "", "the keys", verb_help, false },
+	{ "escape", "", "back from a page or the zoom", verb_misc, false },
 	{ "redraw", "", "draw the screen anew", verb_misc, false },
 	{ "quit", "", "leave the panels", verb_misc, false },
 };
@@ -1387,15 +1405,6 @@ panels_verb(struct panels *pn, unsigned n, const char *const *word, char *err,
 
 /* ------------------------------------------------------------------ drawing */
 
-/* What was cut says so. */
-static void
-put_more(const struct pen *pen)
-{
-	if (pen->x > pen->end && pen->end > pen->begin)
-		screen_put(pen->screen, pen->y, pen->end - 1, pen->end, NULL,
-		    ROLE_LINE, 0, "…");
-}
-
 static void
 draw_title(struct panels *pn, struct pane *p, int x, int y, int w)
 {
@@ -1425,7 +1434,7 @@ draw_title(struct panels *pn, struct pane *p, int x, int y, int w)
 		begin = pen.x;
 		pen_put(&pen, ROLE_LINE, " ");
 		p->kind->title(p, &pen);
-		put_more(&pen);
+		pen_more(&pen);
 		if (pen.x > begin + 1)
 			pen_put(&pen, ROLE_LINE, " ");
 	}
@@ -1447,15 +1456,17 @@ draw_pane(struct panels *pn, struct pane *p)
 	    p->y + p->cur - p->top >= pn->covered && pn->covered > p->y)
 		p->top = p->cur - (pn->covered - 1 - p->y);
 	rows = p->kind->rows(p);
-	for (int y = 0; y < p->h && p->top + y < rows; y++) {
-		bool here = p->top + y == p->cur && !p->kind->no_cursor;
+	for (int y = 0; y < p->h && (p->top + y < rows ||
+	    p->kind->own_cursor); y++) {
+		bool here = p->top + y == p->cur && !p->kind->no_cursor &&
+		    !p->kind->own_cursor;
 		struct pen pen = {
 			.screen = pn->screen, .y = p->y + y, .x = p->x,
 			.begin = p->x, .end = p->x + p->w, .skip = p->column,
 		};
 
 		p->kind->row(p, p->top + y, &pen);
-		put_more(&pen);
+		pen_more(&pen);
 		if (here && focus)
 			screen_attr(pn->screen, p->y + y, p->x, p->w,
 			    ATTR_CURSOR);
@@ -1540,7 +1551,7 @@ draw_status(struct panels *pn, int y)
 	pen_put(&pen, ROLE_STATUS, words);
 	if (w < 70)
 		pen_printf(&pen, ROLE_STATUS, "  %s", image);
-	put_more(&pen);
+	pen_more(&pen);
 	screen_put(pn->screen, y, w - (int)strlen(right), w, NULL,
 	    past || edits[0] == '*' ? ROLE_ALERT : ROLE_STATUS, 0, right);
 }
@@ -1728,6 +1739,8 @@ letter(struct panels *pn, int key)
 
 	pn->mode = MODE_KEYS;
 	pn->message[0] = '\0';
+	if (key == KEY_STOP || key == KEY_ESCAPE)
+		return;
 	if ((key | 0x20) < 'a' || (key | 0x20) > 'z') {
 		pn_say(pn, MARK_WARN, "marks are letters");
 		return;
@@ -1767,6 +1780,9 @@ panels_key(struct panels *pn, int key)
 		if (line != NULL)
 			pn_run(pn, line);
 		free(line);
+	} else if (key == KEY_STOP) {
+		pn_say(pn, MARK_NONE, "^C stops a command that runs; Q "
+		    "leaves");
 	} else {
 		pn_say(pn, MARK_NONE, "%s does nothing; ? lists the keys",
 		    name_of_key(key, name));
@@ -1832,6 +1848,13 @@ panels_are_open(const struct panels *pn)
 	return pn->screen != NULL;
 }
 
+/* ^C was pressed. */
+static bool
+stopped(struct panels *pn)
+{
+	return pn_fs(pn) != NULL && hm_interrupted(pn_fs(pn));
+}
+
 int
 panels_run(struct panels *pn, struct screen *s)
 {
@@ -1848,14 +1871,17 @@ panels_run(struct panels *pn, struct screen *s)
 			fresh = true;
 		}
 		/* Who is typing does not wait for the background. */
-		key = screen_key(s, !more ? -1 : typed ? PAUSE : 0);
+		key = stopped(pn) ? KEY_STOP : screen_key(s, !more ? -1 :
+		    typed ? PAUSE : 0);
+		if (key == KEY_NOTHING && stopped(pn))
+			key = KEY_STOP;
+		if (key == KEY_STOP && pn->sh.calm != NULL)
+			pn->sh.calm(pn->sh.ctx);
 		if (key == KEY_NOTHING) {
 			typed = false;
 			more = panels_work(pn, SLICE);
 			if (!more)
 				fresh = false;
-			if (pn->sh.calm != NULL)
-				pn->sh.calm(pn->sh.ctx);
 			continue;
 		}
 		panels_key(pn, key);

@@ -622,8 +622,10 @@ from_curses(struct screen *s, wint_t k)
 int
 screen_key(struct screen *s, int ms)
 {
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	bool ready = false;
 	wint_t k;
-	int rc;
+	int rc, n = 0;
 
 	if (s->memory) {
 		if (s->taken < s->nfed)
@@ -631,20 +633,20 @@ screen_key(struct screen *s, int ms)
 		s->taken = s->nfed = 0;
 		return ms < 0 ? KEY_CLOSED : KEY_NOTHING;
 	}
-	timeout(ms);
-	errno = 0;
+	timeout(0);
 	rc = get_wch(&k);
+	/* curses waits through signals; poll does not, and ^C is one. */
+	if (rc == ERR && ms != 0) {
+		ready = poll(&p, 1, ms) > 0;
+		rc = get_wch(&k);
+	}
 	if (rc == KEY_CODE_YES)
 		return from_curses(s, k);
 	if (rc == OK)
 		return k == 0x7F || k == 8 ? KEY_RUBOUT : (int)k;
-	if (ms < 0 && errno != EINTR) {
-		struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
-
-		/* A terminal that hung up is always ready and gives nothing. */
-		if (poll(&p, 1, 0) > 0)
-			return KEY_CLOSED;
-	}
+	/* A terminal that hung up is always ready and gives nothing. */
+	if (ready && (ioctl(STDIN_FILENO, FIONREAD, &n) < 0 || n == 0))
+		return KEY_CLOSED;
 	return KEY_NOTHING;
 }
 
