@@ -43,7 +43,8 @@ enum { BB_KNOWN = 1, BB_BAD = 2, BB_LEAK = 4 };
 
 struct volmap {
 	unsigned no;
-	uint64_t nbb;
+	uint64_t nbb;		/* as the header says, if the image has less */
+	uint64_t have;		/* as the image has */
 	struct bb *bb;
 };
 
@@ -136,6 +137,7 @@ struct hm_check {
 	struct say newest;	/* of max_tid */
 	struct hm_base newest_base;
 	uint64_t live_inodes;
+	uint64_t blind;		/* directory entries that cannot be read */
 
 	struct vec older;	/* nodes with a bad CRC, check-older.c */
 	struct vec viol;	/* struct viol */

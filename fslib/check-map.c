@@ -95,8 +95,12 @@ header_space(struct hm_check *c, const struct hm_vol *v,
 	else if ((uint64_t)h->vol_buf_end > v->file_size) {
 		s.addr += 8;
 		chk_say(c, "E32", &s, "volume %u: vol_buf_end is %" PRId64
-		    ", the image has %" PRIu64 " bytes", v->no,
-		    h->vol_buf_end, v->file_size);
+		    ", the image has %" PRIu64 " bytes: %" PRIu64 " are "
+		    "missing, zone-2 0x%016" PRIx64 " and up", v->no,
+		    h->vol_buf_end, v->file_size, (uint64_t)h->vol_buf_end -
+		    v->file_size, hm_addr(HM_ZONE_RAW_BUFFER, v->no,
+		    v->file_size > v->buf_beg ? v->file_size - v->buf_beg :
+		    0));
 	}
 }
 
@@ -242,8 +246,14 @@ map_open(struct hm_check *c)
 		struct volmap *m = &c->vm[i];
 
 		m->no = v->no;
-		m->nbb = end > v->buf_beg ?
+		m->have = end > v->buf_beg ?
 		    (end - v->buf_beg) / HM_BIGBLOCK : 0;
+		m->nbb = v->buf_end > v->buf_beg ?
+		    (v->buf_end - v->buf_beg) / HM_BIGBLOCK : 0;
+		/* Of an image that is too short, what one table describes. */
+		if (m->nbb > m->have && m->nbb > HM_LAYER2_ENTRIES)
+			m->nbb = m->have > HM_LAYER2_ENTRIES ? m->have :
+			    HM_LAYER2_ENTRIES;
 		m->bb = hm_calloc(c->fs, m->nbb + 1, sizeof(*m->bb));
 		if (m->bb == NULL)
 			return HM_ENOMEM;
@@ -268,6 +278,9 @@ struct tables {
 	unsigned n;
 	uint64_t free, owned;	/* counted: zone 0, and zones but 3, 4, 15 */
 	struct vec seen;	/* all tables */
+	bool unknown;		/* a part could not be read: nothing adds up */
+	uint64_t hole, hole_end; /* the part, until it is said */
+	const char *hole_in;
 	unsigned unused;	/* wrong layer-1 entries of no volume's space */
 	unsigned tail;		/* wrong entries behind the volume, this table */
 };
@@ -324,7 +337,7 @@ contradiction(const struct hm_layer2 *e)
 
 static void
 entry_rules(struct hm_check *c, uint64_t where, uint64_t bb,
-    const struct hm_layer2 *e, bool inside)
+    const struct hm_layer2 *e, bool inside, bool missing)
 {
 	struct say s = at(where), b = at(hm_rezone(bb, HM_ZONE_RAW_BUFFER));
 	const char *why = contradiction(e);
@@ -333,7 +346,7 @@ entry_rules(struct hm_check *c, uint64_t where, uint64_t bb,
 		chk_say(c, "E12", &s, "big-block 0x%016" PRIx64 ": zone %u, "
 		    "append_off %u, bytes_free %d; %s", bb, e->zone,
 		    e->append_off, e->bytes_free, why);
-	else if ((e->zone == HM_ZONE_UNAVAIL) == inside)
+	else if ((e->zone == HM_ZONE_UNAVAIL) == inside && !missing)
 		chk_say(c, "E12", &s, "big-block 0x%016" PRIx64 " is zone %u "
 		    "but lies %s the volume", bb, e->zone,
 		    inside ? "inside" : "behind the end of");
@@ -345,6 +358,18 @@ entry_rules(struct hm_check *c, uint64_t where, uint64_t bb,
 	if (e->bytes_free == HM_BIGBLOCK)
 		chk_say(c, "H11", &b, "owned by zone %u with every byte free",
 		    e->zone);
+}
+
+/* Does the header claim the big-block, and the image not have it? */
+static bool
+missing(const struct hm_check *c, uint64_t bb)
+{
+	uint64_t i = hm_short(bb) >> HM_BIGBLOCK_SHIFT;
+
+	for (unsigned v = 0; v < c->nvm; v++)
+		if (c->vm[v].no == hm_vol(bb))
+			return i >= c->vm[v].have && i < c->vm[v].nbb;
+	return false;
 }
 
 enum { TAIL_SAID = 16 };
@@ -363,7 +388,7 @@ layer2_entry(struct hm_check *c, struct tables *t, uint64_t where, uint64_t bb,
 	if (hm_layer2_verdict(c->fs, e, NULL) == HM_CRC_BAD)
 		chk_say(c, "E11", &s, "layer-2 entry of big-block 0x%016" PRIx64
 		    ": CRC is 0x%08x", bb, e->entry_crc);
-	entry_rules(c, where, bb, e, b != NULL);
+	entry_rules(c, where, bb, e, b != NULL, missing(c, bb));
 	if (e->zone == HM_ZONE_FREE)
 		t->free++;
 	if (e->zone != HM_ZONE_UNDO && e->zone != HM_ZONE_FREEMAP &&
@@ -385,13 +410,53 @@ is_tail(struct hm_fs *fs, const struct hm_layer2 *e, const struct hm_layer2 *t)
 	return memcmp(e, t, sizeof(*e)) == 0;
 }
 
-enum { L2_AT_ONCE = 65536 };
+/*
+ * Read a piece of a table; what fails is read again in small pieces, so that
+ * no more is lost than cannot be read.  ok: a bit for each.
+ */
+enum { SMALL = 4096, L2_AT_ONCE = 65536, PIECES = L2_AT_ONCE *
+    sizeof(struct hm_layer2) / SMALL };
+
+static void
+say_hole(struct hm_check *c, struct tables *t)
+{
+	struct say s = at(t->hole);
+
+	if (t->hole_end > t->hole)
+		chk_say(c, "X4", &s, "%" PRIu64 " bytes of a %s table of the "
+		    "freemap cannot be read", t->hole_end - t->hole,
+		    t->hole_in);
+	t->hole = t->hole_end = 0;
+}
+
+static void
+read_table(struct hm_check *c, struct tables *t, const char *what,
+    uint64_t where, void *buf, size_t len, uint8_t *ok)
+{
+	memset(ok, 0xFF, PIECES / 8);
+	if (hm_read(c->fs, where, buf, len) == 0)
+		return;
+	t->unknown = true;
+	for (size_t off = 0; off < len; off += SMALL) {
+		if (hm_read(c->fs, where + off, (uint8_t *)buf + off,
+		    SMALL) == 0)
+			continue;
+		ok[off / SMALL / 8] &= (uint8_t)~(1U << off / SMALL % 8);
+		if (where + off != t->hole_end) {
+			say_hole(c, t);
+			t->hole = where + off;
+		}
+		t->hole_end = where + off + SMALL;
+		t->hole_in = what;
+	}
+}
 
 static int
 layer2_table(struct hm_check *c, struct tables *t, uint64_t table,
     uint64_t base, struct hm_layer2 *buf, uint64_t *nfree)
 {
 	struct hm_layer2 tail[2];
+	uint8_t ok[PIECES / 8];
 	uint64_t before = t->free;
 
 	t->tail = 0;
@@ -407,26 +472,26 @@ layer2_table(struct hm_check *c, struct tables *t, uint64_t table,
 
 		if (hm_interrupted(c->fs))
 			return HM_EINTR;
-		if (hm_read(c->fs, where, buf, L2_AT_ONCE * sizeof(*buf)) != 0) {
-			struct say s = at(where);
-
-			chk_say(c, "E13", &s, "layer-2 table cannot be read: "
-			    "%s", hm_error(c->fs)->text);
-			continue;
-		}
+		read_table(c, t, "layer-2", where, buf,
+		    L2_AT_ONCE * sizeof(*buf), ok);
 		for (unsigned k = 0; k < L2_AT_ONCE; k++) {
 			uint64_t bb = base + ((uint64_t)(i + k) <<
 			    HM_BIGBLOCK_SHIFT);
+			size_t piece = k * sizeof(*buf) / SMALL;
+
+			if (!(ok[piece / 8] >> piece % 8 & 1))
+				continue;
 
 			if ((is_tail(c->fs, &buf[k], &tail[0]) ||
 			    (hm_version(c->fs) == 7 &&
 			    is_tail(c->fs, &buf[k], &tail[1]))) &&
-			    chk_bb(c, bb) == NULL)
+			    (chk_bb(c, bb) == NULL || missing(c, bb)))
 				continue;
 			layer2_entry(c, t, where + k * sizeof(*buf), bb,
 			    &buf[k]);
 		}
 	}
+	say_hole(c, t);
 	*nfree = t->free - before;
 	return 0;
 }
@@ -488,7 +553,7 @@ layer1_entry(struct hm_check *c, struct tables *t, uint64_t where, unsigned i,
 		return chk_nomem(c);
 	*seen = e->phys_offset;
 	rc = layer2_table(c, t, e->phys_offset, base, buf, &nfree);
-	if (rc == 0 && nfree != e->blocks_free)
+	if (rc == 0 && nfree != e->blocks_free && !t->unknown)
 		chk_say(c, "W2", &s, "layer-1 entry %u: blocks_free is %" PRIu64
 		    ", its table has %" PRIu64 " free big-blocks", i,
 		    e->blocks_free, nfree);
@@ -501,6 +566,7 @@ layer1_table(struct hm_check *c, struct tables *t, struct hm_layer2 *l2)
 	enum { AT_ONCE = 8192 };
 	struct hm_layer1 *buf = hm_calloc(c->fs, AT_ONCE, sizeof(*buf));
 	struct hm_layer1 none[2];
+	uint8_t ok[PIECES / 8];
 	int rc = 0;
 
 	if (buf == NULL)
@@ -514,19 +580,16 @@ layer1_table(struct hm_check *c, struct tables *t, struct hm_layer2 *l2)
 	for (unsigned i = 0; i < HM_LAYER1_ENTRIES && rc == 0; i += AT_ONCE) {
 		uint64_t where = t->layer1 + i * sizeof(*buf);
 
-		if (hm_read(c->fs, where, buf, AT_ONCE * sizeof(*buf)) != 0) {
-			struct say s = at(where);
-
-			chk_say(c, "E13", &s, "layer-1 table cannot be read: "
-			    "%s", hm_error(c->fs)->text);
-			continue;
-		}
+		read_table(c, t, "layer-1", where, buf,
+		    AT_ONCE * sizeof(*buf), ok);
 		for (unsigned k = 0; k < AT_ONCE && rc == 0; k++) {
 			bool blank = memcmp(&buf[k], &none[0],
 			    sizeof(*buf)) == 0 || (hm_version(c->fs) == 7 &&
 			    memcmp(&buf[k], &none[1], sizeof(*buf)) == 0);
 
-			if (blank && !must_exist(c, i + k))
+			if (!(ok[k * sizeof(*buf) / SMALL / 8] >>
+			    k * sizeof(*buf) / SMALL % 8 & 1) ||
+			    (blank && !must_exist(c, i + k)))
 				continue;
 			rc = layer1_entry(c, t, where + k * sizeof(*buf),
 			    i + k, &buf[k], l2);
@@ -614,10 +677,11 @@ chk_freemap(struct hm_check *c)
 		    ", no big-block", t->layer1);
 	} else {
 		rc = layer1_table(c, t, buf);
-		if (rc == 0) {
+		say_hole(c, t);
+		if (rc == 0 && !t->unknown)
 			counters(c, t);
+		if (rc == 0)
 			tags(c, t);
-		}
 	}
 	free(t->seen.v);
 	free(t);

@@ -267,7 +267,10 @@ item_done(struct hm_check *c, const struct item *it)
 
 	if (it->verdict == HM_CRC_BAD)
 		note_bad(c, it);
-	if (!it->read)
+	if (!it->read && it->elm.rec_type == HM_REC_DIRENTRY)
+		c->blind++;
+	/* An inode that cannot be read is there all the same. */
+	if (!it->read && it->elm.rec_type != HM_REC_INODE)
 		return 0;
 	if (it->elm.rec_type == HM_REC_INODE) {
 		struct hm_inode ino;

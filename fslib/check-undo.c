@@ -573,6 +573,8 @@ summary(struct range *g)
 	struct say w = at(s->first);
 
 	stale_tail(g, bytes);
+	if (!s->sure && s->first_seq == 0)
+		return;		/* the end is but a guess */
 	if (bytes > 0)
 		chk_say(g->c, "H2", &w, "%" PRIu64 " bytes with %" PRIu64
 		    " UNDO records wait for recovery", bytes, g->undos);

@@ -28,6 +28,7 @@ const char *const hm_part_names[] = {
 
 const struct hm_symptom hm_symptoms[] = {
 #define HM_PART_REFS (HM_PART_TREE | HM_PART_RECORDS | HM_PART_SPACE)
+#define HM_PART_READ (HM_PART_REFS | HM_PART_FREEMAP)
 #define HM_PART_NONE 0
 #define HM_PART_NODES (HM_PART_TREE | HM_PART_SPACE)
 #define ROW(i, sev, p, b, m, c, h, s) { .id = #i, .severity = #sev[0], \

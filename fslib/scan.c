@@ -379,8 +379,10 @@ want(struct hm_sweep *s, uint64_t sub, uint8_t btype, uint64_t from,
 	slot = map_slot(s, addr);
 	if (hm_zone(sub) != HM_ZONE_BTREE || sub % HM_NODE_SIZE != 0 ||
 	    b.why != HM_LOOKUP_OK || slot == NULL) {
-		if (b.why == HM_LOOKUP_OK && slot == NULL)
-			b.why = HM_LOOKUP_BEYOND;
+		/* The image is too short, the pointer is right. */
+		if (b.why == HM_LOOKUP_OK && slot == NULL &&
+		    hm_zone(sub) == HM_ZONE_BTREE && sub % HM_NODE_SIZE == 0)
+			b.kind = HM_SWEPT_UNREADABLE;
 		bad_add(s, &b);
 		return;
 	}
