@@ -8,7 +8,9 @@
  *    8 or 16 unknowns, 32 equations, so a solution by chance is rare (2^-24 a
  *    byte, 2^-16 a word);
  *  - any 32-bit word can be changed to fit, so only those are named whose new
- *    value means something: zero, all ones, or the word of an older state.
+ *    value means something: zero, all ones, a word that stands elsewhere in the
+ *    structure, the word of an older state, in an UNDO record the one its target
+ *    has now, or what the field of a freemap entry can be.
  * L of a bit of byte i follows from that of byte i+1 by one step, so a whole
  * node costs a few thousand steps.
  *
@@ -22,7 +24,8 @@
 
 #include "check-int.h"
 
-enum { SOLUTIONS = 64, STATES = 64, MIX_SECTORS = 8 };
+enum { SOLUTIONS = 64, STATES = 64, MIX_SECTORS = 8, GOOD_STATES = 3,
+    WORDS = HM_NODE_SIZE / 4 };
 
 /* The bytes a CRC covers: one or two ranges whose CRCs are xored. */
 struct cover {
@@ -41,6 +44,12 @@ struct solver {
 	enum hm_crc_kind kind;
 	uint32_t table[256];
 	uint32_t diff;		/* stored ^ computed */
+	const struct hm_type *names; /* for the names of fields, or NULL */
+	uint32_t word[WORDS];	/* the structure's words, sorted */
+	size_t nword;
+	uint8_t *target;	/* of an UNDO record: what its payload was */
+	size_t ntarget;		/* .. bytes; the payload begins at 32 */
+	unsigned good;		/* older states said to have a good CRC */
 };
 
 /* ------------------------------------------------------------ the algebra */
@@ -143,7 +152,7 @@ get(const uint8_t *p, size_t at, unsigned n)
 static void
 where_text(const struct solver *s, size_t byte, char *buf, size_t size)
 {
-	const struct hm_type *t = s->out->type;
+	const struct hm_type *t = s->names;
 	const struct hm_field *f;
 	unsigned item;
 
@@ -186,10 +195,47 @@ say_word(struct solver *s, unsigned how, size_t byte, unsigned width,
 		    (int)width * 2, v->was, (int)width * 2, v->is);
 }
 
-static bool
-means_something(uint32_t v)
+static int
+word_order(const void *a, const void *b)
 {
-	return v == 0 || v == UINT32_MAX;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+sort_words(struct solver *s)
+{
+	s->nword = s->c.len / 4 < WORDS ? s->c.len / 4 : WORDS;
+	memcpy(s->word, s->c.p, s->nword * 4);
+	qsort(s->word, s->nword, 4, word_order);
+}
+
+/* Can a field of a freemap entry have this value?  One in thousands can. */
+static bool
+entry_word(const struct solver *s, size_t byte, uint32_t v)
+{
+	if (s->names == NULL)
+		return false;
+	if (strcmp(s->names->name, "layer2") == 0)
+		return byte == 0 ? v <= HM_ZONE_UNAVAIL : byte < 12 &&
+		    v <= HM_BIGBLOCK && v % 16 == 0;
+	if (strcmp(s->names->name, "layer1") == 0)
+		return byte == 0 ? v <= HM_LAYER2_ENTRIES : byte == 8 &&
+		    v % HM_BIGBLOCK == 0;
+	return false;
+}
+
+static bool
+means_something(const struct solver *s, size_t byte, uint32_t v)
+{
+	if (v == 0 || v == UINT32_MAX || entry_word(s, byte, v))
+		return true;
+	if (byte >= sizeof(struct hm_undo) && byte - sizeof(struct hm_undo) +
+	    4 <= s->ntarget && get(s->target, byte - sizeof(struct hm_undo),
+	    4) == v)
+		return true;
+	return bsearch(&v, s->word, s->nword, 4, word_order) != NULL;
 }
 
 /* Words of `width` bytes that end with byte i, whose bits' L are at the front
@@ -208,7 +254,8 @@ try_word(struct solver *s, size_t byte, unsigned width, const uint32_t *e)
 		/* a byte of it was named already */
 		if ((flip & 0xFF) != 0 && flip >> 8 != 0)
 			say_word(s, HM_SOLVE_WORD16, byte, 2, flip);
-	} else if (means_something(get(s->c.p, byte, 4) ^ flip)) {
+	} else if ((flip & 0xFFFF) != 0 && flip >> 16 != 0 &&
+	    means_something(s, byte, get(s->c.p, byte, 4) ^ flip)) {
 		say_word(s, HM_SOLVE_WORD32, byte, 4, flip);
 	}
 }
@@ -311,12 +358,60 @@ try_mix(struct solver *s, const uint8_t *old, uint64_t undo)
 	return found;
 }
 
+/* Was a change of this word named already? */
+static bool
+named(const struct solver *s, size_t at)
+{
+	for (size_t i = 0; i < s->out->n; i++)
+		if (s->out->v[i].how <= HM_SOLVE_WORD32 &&
+		    s->out->v[i].kind == s->kind &&
+		    s->out->v[i].byte / 4 == at / 4)
+			return true;
+	return false;
+}
+
+/* One word of an older state in place of the one there is. */
+static void
+try_words(struct solver *s, const uint8_t *old, uint64_t undo)
+{
+	uint8_t *mix = malloc(s->c.len);
+	unsigned tried = 0;
+
+	if (mix != NULL)
+		memcpy(mix, s->c.p, s->c.len);
+	for (size_t i = 0; mix != NULL && i + 4 <= s->c.len && tried < 256;
+	    i += 4) {
+		char where[64];
+		struct hm_solution *v;
+
+		if (memcmp(mix + i, old + i, 4) == 0 || i == s->c.crc_at ||
+		    named(s, i))
+			continue;
+		tried++;
+		memcpy(mix + i, old + i, 4);
+		if (crc_fits(s, mix) && (v = add(s, HM_SOLVE_WORD32,
+		    (unsigned)i)) != NULL) {
+			v->was = get(s->c.p, i, 4);
+			v->is = get(old, i, 4);
+			v->undo = undo;
+			where_text(s, i, where, sizeof(where));
+			snprintf(v->text, sizeof(v->text), "4 bytes at %s: "
+			    "0x%08x should be 0x%08x, as UNDO record 0x%016"
+			    PRIx64 " has it", where, v->was, v->is, undo);
+		}
+		memcpy(mix + i, s->c.p + i, 4);
+	}
+	free(mix);
+}
+
 static void
 try_state(struct solver *s, const uint8_t *old, uint64_t undo)
 {
 	if (memcmp(old, s->c.p, s->c.len) == 0)
 		return;
-	if (crc_fits(s, old))
+	try_words(s, old, undo);
+	/* Each older state has one, as a rule: the newest will do. */
+	if (crc_fits(s, old) && s->good++ < GOOD_STATES)
 		say_state(s, HM_SOLVE_UNDO, undo, UINT64_MAX,
 		    "an older state has a good CRC");
 	if (s->c.crc_at != SIZE_MAX && get(old, s->c.crc_at, 4) ==
@@ -421,6 +516,23 @@ cover_of(const struct hm_type *t, struct cover *c)
 	return c->r[c->n - 1].end <= c->len;
 }
 
+/* What an UNDO record's target holds now: mostly what the payload was. */
+static void
+load_target(struct solver *s)
+{
+	struct hm_undo u;
+
+	if (!is(s->out->type, "undo") || s->c.len < sizeof(u))
+		return;
+	memcpy(&u, s->c.p, sizeof(u));
+	if (u.undo_data_bytes <= 0 || u.undo_data_bytes > HM_BUFSIZE ||
+	    (s->target = malloc((size_t)u.undo_data_bytes)) == NULL)
+		return;
+	if (hm_read(s->fs, u.undo_offset, s->target,
+	    (size_t)u.undo_data_bytes) == 0)
+		s->ntarget = (size_t)u.undo_data_bytes;
+}
+
 static int
 load(struct solver *s, uint64_t addr, const struct hm_leaf *elm)
 {
@@ -443,6 +555,7 @@ load(struct solver *s, uint64_t addr, const struct hm_leaf *elm)
 		c->stored = elm->data_crc;
 		s->out->addr = elm->data_offset;
 		s->out->len = n;
+		s->names = hm_record_type(elm->rec_type);
 		return 0;
 	}
 	if (hm_place_at(s->fs, addr, NULL, &at) != 0)
@@ -463,9 +576,10 @@ load(struct solver *s, uint64_t addr, const struct hm_leaf *elm)
 		return hm_fail(s->fs, HM_EINVAL, addr, "a %s has no CRC of its "
 		    "own", at.type->name);
 	c->stored = get(c->p, c->crc_at, 4);
-	s->out->type = at.type;
+	s->out->type = s->names = at.type;
 	s->out->addr = at.addr;
 	s->out->len = at.len;
+	load_target(s);
 	return 0;
 }
 
@@ -473,6 +587,7 @@ static void
 solve(struct solver *s, enum hm_crc_kind kind)
 {
 	s->kind = kind;
+	s->good = 0;
 	s->diff = s->c.stored ^ s->out->computed[kind];
 	make_table(s);
 	for (unsigned i = 0; i < s->c.n; i++)
@@ -500,11 +615,13 @@ hm_crc_solve(struct hm_fs *fs, uint64_t addr, const struct hm_leaf *elm,
 		    (both && out->stored == out->computed[HM_CRC32C]);
 	}
 	if (rc == 0 && !out->good) {
+		sort_words(&s);
 		solve(&s, both ? HM_CRC32C : HM_CRC32);
 		if (both)
 			solve(&s, HM_CRC32);
 	}
 	free(s.c.p);
+	free(s.target);
 	if (rc != 0)
 		hm_solve_free(out);
 	return rc;
