@@ -434,8 +434,8 @@ scan_end(struct hm_fifo *f, struct hm_fifo_state *s, uint64_t pos,
 	while (walked < s->size) {
 		hm_fifo_at(f, pos, &r);
 		if (r.why != HM_FIFO_VALID) {
-			unsure(s, "at or behind the end, at 0x%016jx, "
-			    "is no record: %s", (uintmax_t)pos,
+			unsure(s, "no valid record at 0x%016jx, where the "
+			    "end of the log is looked for: %s", (uintmax_t)pos,
 			    hm_fifo_why_text(r.why));
 			break;
 		}
