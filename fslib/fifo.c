@@ -361,6 +361,28 @@ hm_fifo_before(struct hm_fifo *f, uint64_t addr, struct hm_fifo_rec *r)
 	return r->why == HM_FIFO_VALID;
 }
 
+size_t
+fifo_chain(struct hm_fifo *f, uint64_t end, struct hm_fifo_rec *v, size_t max)
+{
+	uint64_t to = end - HM_FIFO_BASE, at;
+	size_t n = 0;
+
+	if (to == 0)
+		to = f->size;
+	if (end < HM_FIFO_BASE || to > f->size)
+		return 0;
+	for (at = (to - 1) / HM_BUFSIZE * HM_BUFSIZE; at < to; n++) {
+		if (n == max)
+			return 0;
+		hm_fifo_at(f, HM_FIFO_BASE + at, &v[n]);
+		if (v[n].why != HM_FIFO_VALID || sector_bad(f, at + v[n].size -
+		    sizeof(struct hm_fifo_tail)))
+			return 0;
+		at += v[n].size;
+	}
+	return at == to ? n : 0;
+}
+
 /* ----------------------------------------------------------- its end (1.10) */
 
 uint64_t

@@ -6,6 +6,15 @@
 
 /* The state of an open FIFO; findings are the caller's business. */
 void fifo_state(struct hm_fifo *f, struct hm_fifo_state *s);
+/*
+ * All records from the start of the 16 KiB buffer that holds the bytes before
+ * `end` (a zone-3 address, the FIFO's start meaning its end) up to there, in
+ * FIFO order: how many.  0 if they are no gap-free chain of valid ones or more
+ * than max: then hm_fifo_before goes one by one.  Where there is a chain the
+ * two agree, for the tail of a valid record says what its head does.
+ */
+size_t fifo_chain(struct hm_fifo *f, uint64_t end, struct hm_fifo_rec *v,
+    size_t max);
 /* The version on the media: by its rules the FIFO is read. */
 int fifo_version(const struct hm_fifo *f);
 

@@ -33,6 +33,10 @@ enum {
 	OLD_RESYNC = 64,	/* sectors to search without numbers to go by */
 	CACHE_SLOTS = 4096,	/* pages a view remembers */
 	CACHE_FROM = 12,	/* .. those with more records than that */
+	CHAIN = 64,		/* records of a buffer, as a rule */
+	SLAB = 1 << 18,		/* numbers the lists of pages get at a time */
+	SMALLEST = 2,		/* log2 of the first list of a page */
+	LARGEST = 16,		/* .. and of the last that lies in a slab */
 };
 
 /* ------------------------------------------------------------- page lists */
@@ -89,6 +93,64 @@ pages_grow(struct timeline *t)
 	return true;
 }
 
+/*
+ * Room for 2^order numbers.  There are many small lists that grow again and
+ * again, so they are cut from slabs, and those outgrown are used for others.
+ */
+static uint32_t *
+list_new(struct timeline *t, unsigned order)
+{
+	uint32_t *v = t->given[order], **slab;
+
+	if (order > LARGEST)
+		return malloc(sizeof(*v) << order);
+	if (v != NULL) {
+		memcpy(&t->given[order], v, sizeof(v));
+		return v;
+	}
+	if (t->nslabs == 0 || SLAB - t->used < (size_t)1 << order) {
+		slab = realloc(t->slab, (t->nslabs + 1) * sizeof(*slab));
+		if (slab == NULL)
+			return NULL;
+		t->slab = slab;
+		slab[t->nslabs] = malloc(SLAB * sizeof(*v));
+		if (slab[t->nslabs] == NULL)
+			return NULL;
+		t->nslabs++;
+		t->used = 0;
+	}
+	v = t->slab[t->nslabs - 1] + t->used;
+	t->used += (size_t)1 << order;
+	return v;
+}
+
+static void
+list_give(struct timeline *t, uint32_t *v, unsigned order)
+{
+	if (order > LARGEST) {
+		free(v);
+		return;
+	}
+	memcpy(v, &t->given[order], sizeof(v));
+	t->given[order] = v;
+}
+
+static bool
+list_grow(struct timeline *t, struct touched *p)
+{
+	uint32_t *v = list_new(t, p->v == NULL ? SMALLEST : p->order + 1u);
+
+	if (v == NULL)
+		return false;
+	if (p->v != NULL) {
+		memcpy(v, p->v, p->n * sizeof(*v));
+		list_give(t, p->v, p->order);
+	}
+	p->order = p->v == NULL ? SMALLEST : p->order + 1u;
+	p->v = v;
+	return true;
+}
+
 static bool
 page_note(struct timeline *t, unsigned vol, uint64_t byte, uint32_t n)
 {
@@ -102,15 +164,9 @@ page_note(struct timeline *t, unsigned vol, uint64_t byte, uint32_t n)
 	else
 		p = page_slot(t, page_key(vol, byte));
 	t->last = (size_t)(p - t->tab);
-	if (p->n == p->cap) {
-		uint32_t cap = p->cap ? p->cap * 2 : 4;
-		uint32_t *v = realloc(p->v, cap * sizeof(*v));
-
-		if (v == NULL)
-			return false;
-		p->v = v;
-		p->cap = cap;
-	}
+	if ((p->v == NULL || p->n == UINT32_C(1) << p->order) &&
+	    !list_grow(t, p))
+		return false;
 	if (p->key == 0) {
 		p->key = page_key(vol, byte);
 		t->pages++;
@@ -145,16 +201,21 @@ struct resolved {
 	uint8_t data[PAGE_SIZE_];
 };
 
+/* Bytes of the FIFO read ahead: a node's pieces lie behind each other. */
+struct ahead {
+	uint64_t at;		/* zone-3 address of the first */
+	size_t len;		/* 0: none */
+	uint8_t buf[5 * 1024];
+};
+enum { AHEAD_FROM = 256 };	/* smaller pieces are no node's */
+
 /* False: the FIFO can't be read here any more (the walk could, once).
  * Without edits straight from the device: a view is read by many threads at
  * once, and a handle of its own would be a cache of its own. */
 static bool
-payload_read(const struct timeline *t, const struct entry *e, uint32_t skip,
-    void *buf, size_t len)
+fifo_read(const struct timeline *t, uint64_t at, void *buf, size_t len)
 {
 	struct hm_fs h = { .s = t->io.s };
-	uint64_t at = HM_FIFO_BASE + (uint64_t)e->off8 * 8 +
-	    sizeof(struct hm_undo) + skip;
 	struct hm_phys ph;
 	struct vol *v;
 	int rc;
@@ -170,13 +231,36 @@ payload_read(const struct timeline *t, const struct entry *e, uint32_t skip,
 	return v->dev.ops->read(&v->dev, buf, len, ph.byte) == 0;
 }
 
+/* len bytes of a payload from skip on: in scratch, or in what was read ahead.
+ * NULL: they can't be read. */
+static const uint8_t *
+payload_read(const struct timeline *t, const struct entry *e, uint32_t skip,
+    size_t len, struct ahead *a, uint8_t *scratch)
+{
+	uint64_t at = HM_FIFO_BASE + (uint64_t)e->off8 * 8 +
+	    sizeof(struct hm_undo) + skip;
+	size_t room = HM_BUFSIZE - (size_t)(at % HM_BUFSIZE);
+
+	if (len >= AHEAD_FROM && !(a->len > 0 && at >= a->at &&
+	    at + len <= a->at + a->len)) {
+		a->at = at;
+		a->len = room < sizeof(a->buf) ? room : sizeof(a->buf);
+		if (len > a->len || !fifo_read(t, at, a->buf, a->len))
+			a->len = 0;
+	}
+	if (a->len > 0 && at >= a->at && at + len <= a->at + a->len)
+		return a->buf + (at - a->at);
+	return fifo_read(t, at, scratch, len) ? scratch : NULL;
+}
+
 static bool
 resolve_one(const struct timeline *t, const struct entry *e, uint64_t page,
-    struct resolved *r, size_t *unknown)
+    struct ahead *ahead, struct resolved *r, size_t *unknown)
 {
 	uint64_t lo = e->byte > page ? e->byte : page;
 	uint64_t hi = e->byte + e->len;
-	uint8_t text[PAGE_SIZE_];
+	uint8_t scratch[PAGE_SIZE_];
+	const uint8_t *text;
 	size_t at, n;
 
 	if (hi > page + PAGE_SIZE_)
@@ -185,8 +269,15 @@ resolve_one(const struct timeline *t, const struct entry *e, uint64_t page,
 	n = (size_t)(hi - lo);
 	if (memchr(r->known + at, 0, n) == NULL)
 		return true;
-	if (!payload_read(t, e, (uint32_t)(lo - e->byte), text, n))
+	text = payload_read(t, e, (uint32_t)(lo - e->byte), n, ahead, scratch);
+	if (text == NULL)
 		return false;
+	if (memchr(r->known + at, 1, n) == NULL) {	/* all of it is new */
+		memset(r->known + at, 1, n);
+		memcpy(r->data + at, text, n);
+		*unknown -= n;
+		return true;
+	}
 	for (size_t i = 0; i < n; i++) {
 		if (r->known[at + i])
 			continue;
@@ -203,12 +294,15 @@ static bool
 resolve(const struct timeline *t, const struct touched *p, uint32_t below,
     uint64_t page, struct resolved *r)
 {
+	struct ahead ahead;
 	size_t unknown = PAGE_SIZE_;
 
+	ahead.len = 0;
 	r->key = p->key;
 	memset(r->known, 0, sizeof(r->known));
 	for (uint32_t i = below; i > 0 && unknown > 0; i--)
-		if (!resolve_one(t, &t->rec[p->v[i - 1]], page, r, &unknown))
+		if (!resolve_one(t, &t->rec[p->v[i - 1]], page, &ahead, r,
+		    &unknown))
 			return false;
 	return true;
 }
@@ -536,12 +630,40 @@ formatters(const struct hm_fifo_rec *r)
 	    r->seq == (r->addr - HM_FIFO_BASE) / HM_SECTOR;
 }
 
+/* One record further back, r, which ends where the walk is. */
+static int
+take(struct hm_fs *fs, struct timeline *t, const struct hm_fifo_rec *r)
+{
+	int rc;
+
+	if (r->size > t->limit - t->walked) {
+		stop(t, "one lap, the older records are overwritten");
+		return 0;
+	}
+	if (r->type != HM_FIFO_PAD) {
+		if (t->state.sequenced && r->seq != t->expect - 1)
+			return resync(fs, t, "the sequence numbers jump");
+		if (formatters(r)) {
+			stop(t, "before it is only the formatter's fill");
+			return note_border(fs, t, t->n);
+		}
+		if (r->type == HM_FIFO_UNDO || r->type == HM_FIFO_REDO) {
+			rc = note_record(fs, t, r);
+			if (rc != 0)
+				return rc;
+		}
+		t->expect--;
+	}
+	t->pos = r->addr;
+	t->walked += r->size;
+	return 0;
+}
+
 /* One record further back; t->complete at the end of the road. */
 static int
 walk(struct hm_fs *fs, struct timeline *t)
 {
 	struct hm_fifo_rec r;
-	int rc;
 
 	if (t->walked >= t->limit) {
 		stop(t, "one lap, the older records are overwritten");
@@ -555,27 +677,27 @@ walk(struct hm_fs *fs, struct timeline *t)
 			    " can't be read", t->pos);
 		return resync(fs, t, hm_fifo_why_text(r.why));
 	}
-	if (r.size > t->limit - t->walked) {
-		stop(t, "one lap, the older records are overwritten");
-		return 0;
+	return take(fs, t, &r);
+}
+
+/* Records of one buffer, until there are n: a memory is read fastest forward,
+ * so the buffer is, and taken from its end. */
+static int
+walk_buffer(struct hm_fs *fs, struct timeline *t, uint64_t n)
+{
+	struct hm_fifo_rec v[CHAIN];
+	size_t i = t->walked < t->limit ?
+	    fifo_chain(t->fifo, t->pos, v, CHAIN) : 0;
+	int rc = 0;
+
+	if (i == 0)
+		return walk(fs, t);
+	while (rc == 0 && i-- > 0 && t->n < n && t->walked < t->limit) {
+		rc = take(fs, t, &v[i]);
+		if (t->complete || t->pos != v[i].addr)
+			break;
 	}
-	if (r.type != HM_FIFO_PAD) {
-		if (t->state.sequenced && r.seq != t->expect - 1)
-			return resync(fs, t, "the sequence numbers jump");
-		if (formatters(&r)) {
-			stop(t, "before it is only the formatter's fill");
-			return note_border(fs, t, t->n);
-		}
-		if (r.type == HM_FIFO_UNDO || r.type == HM_FIFO_REDO) {
-			rc = note_record(fs, t, &r);
-			if (rc != 0)
-				return rc;
-		}
-		t->expect--;
-	}
-	t->pos = r.addr;
-	t->walked += r.size;
-	return 0;
+	return rc;
 }
 
 /* ------------------------------------------------------------- the timeline */
@@ -618,7 +740,11 @@ timeline_free(struct timeline *t)
 	if (t == NULL)
 		return;
 	for (size_t i = 0; i < t->size; i++)
-		free(t->tab[i].v);
+		if (t->tab[i].order > LARGEST)
+			free(t->tab[i].v);
+	for (size_t i = 0; i < t->nslabs; i++)
+		free(t->slab[i]);
+	free(t->slab);
 	findings_drop(&t->io);
 	view_cache_free(&t->io);
 	hm_fifo_close(t->fifo);
@@ -664,7 +790,7 @@ timeline_extend(struct hm_fs *fs, struct timeline *t, uint64_t n)
 
 		if (hm_interrupted(fs))
 			return HM_EINTR;
-		rc = walk(fs, t);
+		rc = n - t->n < CHAIN ? walk(fs, t) : walk_buffer(fs, t, n);
 		if (rc != 0)
 			return rc;
 	}

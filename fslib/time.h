@@ -26,8 +26,8 @@ struct entry {
 /* A page of 4 KiB and the numbers of the records that touch it, ascending. */
 struct touched {
 	uint64_t key;		/* vol << 52 | page, + 1; 0 free */
-	uint32_t *v;
-	uint32_t n, cap;
+	uint32_t *v;		/* room for 2^order; see list_new */
+	uint32_t n, order;
 };
 
 struct timeline {
@@ -42,6 +42,10 @@ struct timeline {
 	size_t n, cap;
 	struct touched *tab;	/* open addressing, a power of two */
 	size_t size, pages, last;	/* last: the slot used last */
+	uint32_t **slab;	/* the lists lie in these */
+	size_t nslabs, used;	/* used: numbers of the newest slab */
+	uint32_t *given[32];	/* lists outgrown, by the log2 of their size,
+				 * each pointing to the next */
 	uint32_t *borders;	/* records newer than the end of a cycle */
 	size_t nborders, cborders;
 	struct hm_gap *gaps;
