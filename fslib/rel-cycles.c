@@ -58,6 +58,7 @@ struct tx {
 	uint64_t tid, created, deleted, inodes_created, inodes_deleted;
 	uint64_t objects, obj_id;
 	uint32_t ts;
+	uint32_t order;		/* in which it was met */
 	unsigned pfs;
 	bool obj_deleted;
 };
@@ -73,8 +74,8 @@ struct hm_rel_cursor {
 		uint64_t before, after, k;
 	} *span;		/* TIDs of the cycles, newest first */
 	size_t nspan;
+	struct hm_namer *namer;
 	char *path;
-	struct hm_namer *namer;	/* or NULL */
 };
 
 static void
@@ -206,7 +207,8 @@ static const struct hm_col tx_cols[TX_COLS] = {
 struct txs {
 	struct tx *tab;
 	size_t size, n;
-	struct hm_set *pairs;	/* TID and object seen together */
+	struct hm_pair *seen;	/* object and PFS, order of the TID */
+	size_t nseen, cseen;
 };
 
 static size_t
@@ -243,13 +245,59 @@ txs_grow(struct txs *t)
 	return true;
 }
 
+/* Which objects a TID concerns is counted at the end; here they are put down,
+ * those that come together once. */
+static bool
+tx_seen(struct txs *t, const struct tx *x, uint64_t obj_id, unsigned pfs)
+{
+	struct hm_pair p = { .key = obj_id ^ (uint64_t)pfs << 48,
+	    .sub = x->order, .i = x->order };
+
+	if (t->nseen > 0 && hm_pair_cmp(&t->seen[t->nseen - 1], &p) == 0)
+		return true;
+	if (t->nseen == t->cseen) {
+		size_t n = t->cseen ? t->cseen * 2 : 1024;
+		struct hm_pair *v = realloc(t->seen, n * sizeof(*v));
+
+		if (v == NULL)
+			return false;
+		t->seen = v;
+		t->cseen = n;
+	}
+	t->seen[t->nseen++] = p;
+	return true;
+}
+
+/* tab without its empty slots, and the objects of each TID counted. */
+static int
+tx_objects(struct hm_fs *fs, struct txs *t)
+{
+	struct hm_pair *tmp = hm_calloc(fs, t->nseen + 1, sizeof(*tmp));
+	uint64_t *objects = hm_calloc(fs, t->n + 1, sizeof(*objects));
+	size_t n = 0;
+
+	if (tmp != NULL && objects != NULL)
+		hm_sort_pairs(t->seen, tmp, t->nseen);
+	for (size_t i = 0; objects != NULL && i < t->nseen; i++)
+		if (i == 0 || hm_pair_cmp(&t->seen[i - 1], &t->seen[i]) != 0)
+			objects[t->seen[i].i]++;
+	for (size_t i = 0; objects != NULL && i < t->size; i++)
+		if (t->tab[i].tid != 0) {
+			t->tab[n] = t->tab[i];
+			t->tab[n].objects = objects[t->tab[n].order];
+			n++;
+		}
+	free(objects);
+	free(tmp);
+	return tmp != NULL && objects != NULL ? 0 : HM_ENOMEM;
+}
+
 static int
 tx_note(struct hm_fs *fs, struct txs *t, const struct hm_leaf *e, bool del)
 {
 	uint64_t tid = del ? e->delete_tid : e->create_tid;
 	unsigned pfs = e->localization >> 16;
 	struct tx *x;
-	int rc;
 
 	if (tid == 0)
 		return 0;
@@ -258,7 +306,7 @@ tx_note(struct hm_fs *fs, struct txs *t, const struct hm_leaf *e, bool del)
 	x = tx_slot(t, tid);
 	if (x->tid == 0) {
 		x->tid = tid;
-		t->n++;
+		x->order = (uint32_t)t->n++;
 	}
 	x->created += !del;
 	x->deleted += del;
@@ -271,11 +319,8 @@ tx_note(struct hm_fs *fs, struct txs *t, const struct hm_leaf *e, bool del)
 		x->pfs = pfs;
 		x->obj_deleted = del;
 	}
-	rc = hm_set_add(t->pairs, (mix(tid) ^ mix((uint64_t)e->obj_id) << 20 ^
-	    pfs) | 1);
-	if (rc < 0)
+	if (!tx_seen(t, x, (uint64_t)e->obj_id, pfs))
 		return hm_fail(fs, HM_ENOMEM, 0, "out of memory");
-	x->objects += (uint64_t)rc;
 	return 0;
 }
 
@@ -344,10 +389,9 @@ static int
 transactions_open(struct hm_fs *fs, const struct hm_filter *f, unsigned nf,
     const char *arg, struct hm_rel_cursor **out)
 {
-	struct txs t = { .pairs = hm_set_new() };
+	struct txs t = { .tab = NULL };
 	struct hm_rel_cursor *c = NULL;
-	int rc = t.pairs == NULL ? hm_fail(fs, HM_ENOMEM, 0, "out of memory") :
-	    cursor_open(fs, &c);
+	int rc = cursor_open(fs, &c);
 
 	(void)f;
 	(void)nf;
@@ -356,17 +400,22 @@ transactions_open(struct hm_fs *fs, const struct hm_filter *f, unsigned nf,
 		rc = tx_collect(fs, &t);
 	if (rc == 0)
 		rc = spans(c);
-	hm_set_free(t.pairs);
+	if (rc == 0)
+		rc = tx_objects(fs, &t);
+	free(t.seen);
 	if (rc != 0) {
 		free(t.tab);
 		if (c != NULL)
 			cursor_close(c);
 		return rc;
 	}
-	for (size_t i = 0; i < t.size; i++)
-		if (t.tab[i].tid != 0)
-			t.tab[c->n++] = t.tab[i];
+	c->n = t.n;
 	c->tx = t.tab;
+	c->namer = hm_namer_open(fs);
+	if (c->namer == NULL) {
+		cursor_close(c);
+		return HM_ENOMEM;
+	}
 	if (c->n > 0)
 		qsort(c->tx, c->n, sizeof(*c->tx), tx_cmp);
 	*out = c;
@@ -410,9 +459,7 @@ transactions_next(struct hm_rel_cursor *c, struct hm_row *row)
 	cell_u(row, TX_INODES_DELETED, x->inodes_deleted);
 	cell_u(row, TX_OBJECTS, x->objects);
 	cell_u(row, TX_OBJ_ID, x->obj_id);
-	if (c->namer == NULL)
-		c->namer = hm_namer_open(c->fs);
-	if (c->namer != NULL && hm_namer_path(c->namer, x->pfs, x->obj_id,
+	if (hm_namer_path(c->namer, x->pfs, x->obj_id,
 	    x->tid - x->obj_deleted, &c->path) == 0)
 		cell_bytes(row, TX_PATH, c->path, strlen(c->path));
 	else

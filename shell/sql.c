@@ -49,7 +49,9 @@ struct vc {
 	struct con con[CONS];
 	unsigned ncon;
 	struct hm_rel_cursor *c;	/* by the relation's own cursor */
-	sqlite3_stmt *st;		/* or of the copy */
+	sqlite3_stmt *st;		/* or of the copy: asked in this way */
+	char *plan;			/* the idxStr st was made for */
+	bool copied;			/* the rows come from st */
 	struct hm_point *point;		/* or of a point question */
 	struct hm_row row;
 	char *arg;
@@ -298,14 +300,15 @@ vc_reset(struct vc *c)
 	if (c->c != NULL)
 		t->r->close(c->c);
 	hm_point_close(c->point);
-	sqlite3_finalize(c->st);
+	if (c->st != NULL)
+		sqlite3_reset(c->st);
 	for (unsigned i = 0; i < c->ncon; i++)
 		sqlite3_value_free(c->con[i].v);
 	sqlite3_free(c->arg);
 	c->arg = NULL;
 	c->c = NULL;
 	c->point = NULL;
-	c->st = NULL;
+	c->copied = false;
 	c->ncon = 0;
 	c->rowid = 0;
 	c->eof = false;
@@ -317,6 +320,8 @@ vc_close(sqlite3_vtab_cursor *b)
 	struct vc *c = (struct vc *)b;
 
 	vc_reset(c);
+	sqlite3_finalize(c->st);
+	sqlite3_free(c->plan);
 	sqlite3_free(c);
 	return SQLITE_OK;
 }
@@ -338,12 +343,14 @@ static void
 constraints(struct vc *c, const char *s, sqlite3_value **argv)
 {
 	struct vt *t = (struct vt *)c->base.pVtab;
-	int col, op, n;
 
-	for (int i = 0; s != NULL && sscanf(s, "%d:%d;%n", &col, &op, &n) == 2;
-	    i++, s += n) {
+	for (int i = 0; s != NULL && *s != '\0'; i++) {
+		char *end;
+		int col = (int)strtol(s, &end, 10);
+		int op = (int)strtol(end + 1, &end, 10);
 		struct con *k;
 
+		s = end + 1;
 		if (col == (int)t->r->ncols) {
 			c->arg = sqlite3_mprintf("%s",
 			    (const char *)sqlite3_value_text(argv[i]));
@@ -506,13 +513,17 @@ index_column(const struct vc *c)
 }
 
 static int
-copy_open(struct vc *c)
+copy_prepare(struct vc *c, const char *plan)
 {
 	struct vt *t = (struct vt *)c->base.pVtab;
 	sqlite3_str *s = sqlite3_str_new(NULL);
 	int col = index_column(c), rc;
 	char *text;
 
+	sqlite3_finalize(c->st);
+	sqlite3_free(c->plan);
+	c->st = NULL;
+	c->plan = sqlite3_mprintf("%s", plan);
 	text = sqlite3_mprintf("CREATE INDEX IF NOT EXISTS \"%w_%w\" ON "
 	    "\"%w\"(\"%w\")", t->r->name, t->r->cols[col].name, t->r->name,
 	    t->r->cols[col].name);
@@ -526,8 +537,21 @@ copy_open(struct vc *c)
 	text = sqlite3_str_finish(s);
 	rc = sqlite3_prepare_v2(t->q->side, text, -1, &c->st, NULL);
 	sqlite3_free(text);
+	return rc;
+}
+
+/* Ask the copy; a join asks in the same way again and again. */
+static int
+copy_open(struct vc *c, const char *plan)
+{
+	struct vt *t = (struct vt *)c->base.pVtab;
+	int rc = SQLITE_OK;
+
+	if (c->st == NULL || c->plan == NULL || strcmp(c->plan, plan) != 0)
+		rc = copy_prepare(c, plan);
 	for (unsigned i = 0; rc == SQLITE_OK && i < c->ncon; i++)
 		bind_con(t, c->st, (int)i + 1, &c->con[i]);
+	c->copied = rc == SQLITE_OK;
 	return rc;
 }
 
@@ -543,7 +567,7 @@ vc_next(sqlite3_vtab_cursor *b)
 	int rc;
 
 	c->rowid++;
-	if (c->st != NULL) {
+	if (c->copied) {
 		rc = sqlite3_step(c->st);
 		c->eof = rc != SQLITE_ROW;
 		return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -583,7 +607,7 @@ vc_filter(sqlite3_vtab_cursor *b, int num, const char *str, int argc,
 	    (t->calls > TOO_OFTEN && t->visited > TOO_MANY))) {
 		rc = t->copied ? SQLITE_OK : copy(t);
 		if (rc == SQLITE_OK)
-			rc = copy_open(c);
+			rc = copy_open(c, str);
 		return rc == SQLITE_OK ? vc_next(b) : rc;
 	}
 	if ((rc = point(c)) < 0 || (rc == 0 &&
@@ -609,7 +633,7 @@ vc_column(sqlite3_vtab_cursor *b, sqlite3_context *ctx, int i)
 		sqlite3_result_text(ctx, c->arg, -1, SQLITE_TRANSIENT);
 		return SQLITE_OK;
 	}
-	if (c->st != NULL) {
+	if (c->copied) {
 		sqlite3_result_value(ctx, sqlite3_column_value(c->st, i));
 		return SQLITE_OK;
 	}
@@ -799,15 +823,18 @@ stop(void *fs)
 struct sql *
 sql_open(struct hm_fs *fs)
 {
+	/* One thread uses them. */
+	const int alone = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+	    SQLITE_OPEN_NOMUTEX;
 	struct sql *q = calloc(1, sizeof(*q));
 	int rc;
 
 	if (q == NULL)
 		return NULL;
 	q->fs = fs;
-	rc = sqlite3_open(":memory:", &q->db);
+	rc = sqlite3_open_v2(":memory:", &q->db, alone, NULL);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_open(":memory:", &q->side);
+		rc = sqlite3_open_v2(":memory:", &q->side, alone, NULL);
 	for (unsigned i = 0; rc == SQLITE_OK && hm_relations[i] != NULL; i++)
 		rc = sqlite3_create_module(q->db, hm_relations[i]->name,
 		    &module, q);
