@@ -170,15 +170,14 @@ say_undone(struct recovery *r, const struct hm_fifo_rec *u)
 	in = hm_long(u->undo_offset) - hm_long(t.addr);
 	if (t.kind == HM_TARGET_LAYER1 || t.kind == HM_TARGET_LAYER2)
 		return recover_say(r, HM_RECOVER_UNDO, u->addr, u->undo_offset,
-		    "%" PRIu32 " bytes back into the %s of big-block 0x%016"
-		    PRIx64, u->payload_len, hm_target_name(t.kind), t.bigblock);
+		    "%s of big-block 0x%016" PRIx64, hm_target_name(t.kind),
+		    t.bigblock);
 	if (t.size > 0)
 		return recover_say(r, HM_RECOVER_UNDO, u->addr, u->undo_offset,
-		    "%" PRIu32 " bytes back into %s 0x%016" PRIx64
-		    " at byte %" PRIu64, u->payload_len, hm_target_name(t.kind),
-		    t.addr, in);
+		    "%s 0x%016" PRIx64 ", bytes %" PRIu64 " to %" PRIu64,
+		    hm_target_name(t.kind), t.addr, in, in + u->payload_len - 1);
 	return recover_say(r, HM_RECOVER_UNDO, u->addr, u->undo_offset,
-	    "%" PRIu32 " bytes back into %s of zone %u", u->payload_len,
+	    "%" PRIu32 " bytes of %s of zone %u", u->payload_len,
 	    hm_target_name(t.kind), t.zone);
 }
 

@@ -103,6 +103,31 @@ tell_counts(struct session *s, struct sink *sink, const struct hm_check *c,
 		session_note(s, "%s", line);
 }
 
+static uint64_t
+count_of(const struct hm_check *c, const char *id)
+{
+	for (unsigned i = 0; hm_symptoms[i].id != NULL; i++)
+		if (strcmp(hm_symptoms[i].id, id) == 0)
+			return hm_check_count(c, i);
+	return 0;
+}
+
+/* Half a flush cycle is no damage to a file system that will be recovered. */
+static void
+tell_unclean(struct session *s, struct sink *sink, const struct hm_check *c)
+{
+	bool wrong = false;
+
+	for (unsigned i = 0; hm_symptoms[i].id != NULL; i++)
+		wrong = wrong || (hm_symptoms[i].severity != 'H' &&
+		    hm_check_count(c, i) > 0);
+	if (!wrong || count_of(c, "H2") == 0 || s->format != FORMAT_TEXT ||
+	    hm_staged(s->fs) > 0 || s->when[0] != '\0')
+		return;
+	sink_line(sink, "not unmounted cleanly (H2): a mount would recover "
+	    "first; recover, then check says what remains");
+}
+
 /* Counts by id, as a table. */
 static void
 tell_summary(struct sink *sink, const struct hm_check *c)
@@ -260,6 +285,7 @@ run_check(struct session *s, const struct hm_check_opts *opts,
 		tell_summary(k->sink, c);
 	if (k->sink != NULL) {
 		tell_rest(k->sink, k);
+		tell_unclean(s, k->sink, c);
 		tell_counts(s, k->sink, c, rc == HM_EINTR ?
 		    "interrupted, so far: " : rc == 1 ? "stopped after: " :
 		    "");

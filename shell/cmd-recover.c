@@ -40,9 +40,36 @@ mark_of(enum hm_recover_kind kind)
 	    kind == HM_RECOVER_REPLAY ? MARK_ADDED : MARK_NONE;
 }
 
+/* For people: what is changed is in the words, so a line has room for them. */
 static void
-explain(struct sink *sink, const struct hm_recovery *r)
+explain_text(struct sink *sink, const struct hm_recovery *r)
 {
+	static const struct hm_col few[] = {
+		{ "decision", HM_COL_STR, false, "what is done" },
+		{ "record", HM_COL_X64, true, "record of the FIFO" },
+		{ "text", HM_COL_STR, false, "in words" },
+	};
+
+	sink_table(sink, "recover", few, 3);
+	for (size_t i = 0; i < r->n && sink_ok(sink); i++) {
+		const struct hm_recover_event *e = &r->v[i];
+		struct hm_row row = { 0 };
+
+		cell_text(&row, 0, hm_recover_kind_text(e->kind));
+		cell(&row, 1, e->addr);
+		cell_text(&row, 2, e->text);
+		sink_row(sink, &row, mark_of(e->kind));
+	}
+	sink_table_end(sink);
+}
+
+static void
+explain(struct session *s, struct sink *sink, const struct hm_recovery *r)
+{
+	if (s->format == FORMAT_TEXT) {
+		explain_text(sink, r);
+		return;
+	}
 	sink_table(sink, "recover", cols, NCOLS);
 	for (size_t i = 0; i < r->n && sink_ok(sink); i++) {
 		const struct hm_recover_event *e = &r->v[i];
@@ -132,12 +159,18 @@ cmd_recover_run(struct session *s, const struct args *args, struct sink *sink)
 	}
 	rc = hm_recover(s->fs, &o, &r);
 	if (o.dry)
-		explain(sink, &r);
+		explain(s, sink, &r);
 	/* An explained refusal is an answer, not a failure of the command. */
 	if (rc == 0)
 		summary(sink, &o, &r);
 	else if (o.dry && r.refused)
 		rc = 0;
+	else if (r.refused)
+		session_fs_fail(s);
+	if (r.refused && !o.force && s->format == FORMAT_TEXT)
+		session_note(s, "recover --force goes on all the same, --skip "
+		    "RECORD leaves a record out, check undo says what is "
+		    "wrong with the log");
 	hm_recovery_free(&r);
 	return rc == 0 ? 0 : -1;
 }

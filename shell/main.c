@@ -342,6 +342,10 @@ banner(struct session *s)
 	session_note(s, "anvil %s: HAMMER version %d, \"%s\", %u volume%s; "
 	    "help lists the commands", ANVIL_VERSION, hm_version(s->fs), label,
 	    n, n == 1 ? "" : "s");
+	if (h->vol0_blockmap[HM_ZONE_UNDO].first_offset !=
+	    h->vol0_blockmap[HM_ZONE_UNDO].next_offset)
+		session_note(s, "not unmounted cleanly: recover shows it as a "
+		    "mount would leave it, recover --explain why");
 }
 
 /* The start-up file: its failures are told and forgotten. */

@@ -130,9 +130,10 @@ open_screen(struct session *s, struct out *o)
 	o->color = wants_color(s);
 	s->sh->to_screen = isatty(STDOUT_FILENO);
 	screen_size(s, &columns, &rows);
-	if (s->sh->to_screen || s->set->width != 0)
+	if (s->sh->to_screen || s->set->width != 0) {
 		o->width = columns;
-	o->fold = true;
+		o->fold = true;
+	}
 	if (wants_pager(s)) {
 		o->hold_rows = rows > 1 ? rows - 1 : 1;
 		o->overflow = start_pager;
