@@ -309,6 +309,13 @@ mirror_leaf(struct hm_check *c, const struct hm_swept *s, int count)
 			    "the leaf's mirror_tid 0x%016" PRIx64, tid,
 			    n->mirror_tid);
 	}
+	/* Only the first two records of a new file system have none. */
+	if (n->mirror_tid == 0 && count > 0 && (s->from != 0 || count > 2)) {
+		struct say w = at_node(s);
+
+		chk_say(c, "W4", &w, "mirror_tid is 0, and TIDs up to 0x%016"
+		    PRIx64 " are in the leaf", newest);
+	}
 	if (count > 0 && n->mirror_tid > newest) {
 		struct say w = at_node(s);
 
