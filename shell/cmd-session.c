@@ -196,9 +196,10 @@ help_command(struct sink *sink, const struct command *c)
 	char usage[400];
 
 	command_usage(c, usage, sizeof(usage));
-	sink_mline(sink, MARK_HERE, "%s%s%s", usage,
-	    relation && r->arg != NULL ? " " : "",
-	    relation && r->arg != NULL ? r->arg : "");
+	sink_mline(sink, MARK_HERE, "%s%s%s%s", usage,
+	    relation && r->arg != NULL ? " [" : "",
+	    relation && r->arg != NULL ? r->arg : "",
+	    relation && r->arg != NULL ? "]" : "");
 	sink_line(sink, "%s", command_brief(c));
 	if (c->alias != NULL)
 		sink_line(sink, "(also %s)", c->alias);

@@ -269,6 +269,8 @@ offer_filters(struct session *s, struct list *l, const struct hm_relation *r)
 		offer_columns(l, r, "", "=");
 		offer(l, "", "cols", "=");
 		offer(l, "", "limit", "=");
+		if (r->arg != NULL && islower((unsigned char)r->arg[0]))
+			offer(l, "", r->arg, " ");
 		return;
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)len, l->word);
@@ -480,39 +482,49 @@ tidy(struct list *l)
 	l->v[kept] = NULL;
 }
 
-/* Inside SQL: tables, columns of all of them, functions; SQLite's words once
- * they are begun. */
+/* Inside SQL, quoted or not: tables, columns of all of them, functions;
+ * SQLite's words once they are begun. */
 static void
-offer_sql(struct list *l)
+offer_sql(struct list *l, const char *text, size_t len, size_t *from)
 {
 	static const char functions[] = "zone( vol( bigblock( path( hex16( "
 	    "num( sec( utc( day( hour( count( sum( min( max(";
 	static const char words[] = "SELECT FROM WHERE GROUP ORDER LIMIT JOIN "
 	    "LEFT DISTINCT HAVING AND LIKE BETWEEN";
-	char front[256], copy[256], *save;
-	const char *token = l->word + strlen(l->word);
+	char copy[256], *save;
 
-	while (token > l->word && (isalnum((unsigned char)token[-1]) ||
-	    token[-1] == '_'))
-		token--;
-	if ((size_t)(token - l->word) >= sizeof(front))
-		return;
-	memcpy(front, l->word, (size_t)(token - l->word));
-	front[token - l->word] = '\0';
+	while (len > 0 && (isalnum((unsigned char)text[len - 1]) ||
+	    text[len - 1] == '_'))
+		len--;
+	*from = len;
+	l->word = text + len;
 	for (unsigned i = 0; hm_relations[i] != NULL; i++) {
 		const struct hm_relation *r = hm_relations[i];
 
-		offer(l, front, r->name, "");
+		offer(l, "", r->name, "");
 		for (unsigned k = 0; k < r->ncols; k++)
-			offer(l, front, r->cols[k].name, "");
+			offer(l, "", r->cols[k].name, "");
 	}
 	for (unsigned set = 0; set < 2; set++) {
 		snprintf(copy, sizeof(copy), "%s", set ? words : functions);
 		for (char *w = strtok_r(copy, " ", &save); w != NULL &&
-		    (set == 0 || *token != '\0');
-		    w = strtok_r(NULL, " ", &save))
-			offer(l, front, w, set ? " " : "");
+		    (set == 0 || *l->word != '\0');
+		    w = strtok_r(NULL, " ", &save)) {
+			size_t n = strlen(w) - (set == 0);
+
+			w[n] = '\0';
+			offer(l, "", w, set ? " " : "(");
+		}
 	}
+}
+
+/* each "SELECT ..." COMMAND: the first word is SQL, the rest a command line. */
+static bool
+is_each(const struct words *w)
+{
+	const struct command *c = command_named(w->v[0].text);
+
+	return c != NULL && strcmp(c->name, "each") == 0;
 }
 
 char **
@@ -541,8 +553,18 @@ complete_line(struct session *s, const char *line, size_t len, size_t *from)
 		}
 		if (last == 0)
 			offer_commands(&l, false);
-		else if (command_is_raw(w.v[0].text))
-			offer_sql(&l);
+		else if (command_is_raw(w.v[0].text) ||
+		    (last == 1 && is_each(&w) && w.open))
+			offer_sql(&l, text, len, from);
+		else if (last >= 2 && is_each(&w)) {
+			size_t beg = w.n > 2 ? w.v[2].beg : len;
+
+			l.v = complete_line(s, text + beg, len - beg, from);
+			*from += beg;
+			words_free(&w);
+			free(text);
+			return l.v;
+		}
 		else
 			offer_operand(s, &l, &w, last);
 	}
