@@ -348,12 +348,14 @@ banner(struct session *s)
 		    "mount would leave it, recover --explain why");
 }
 
-/* The start-up file: its failures are told and forgotten. */
+/* The start-up file: its failures and findings are told and forgotten, quit
+ * ends it alone, and it can't write. */
 static void
 run_rc(struct session *s)
 {
 	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	bool failed = s->failed, usage = s->usage, keep = s->keep_going;
+	bool damage = s->damage;
 	char *name = NULL;
 	FILE *f;
 	int n = -1;
@@ -366,14 +368,17 @@ run_rc(struct session *s)
 		return;
 	f = fopen(name, "re");
 	if (f != NULL) {
-		s->keep_going = true;
+		s->keep_going = s->sh->starting = true;
 		session_run_file(s, f, name);
+		s->sh->starting = false;
 		fclose(f);
 	}
 	free(name);
 	s->failed = failed;
+	s->damage = damage;
 	s->usage = usage;
 	s->keep_going = keep;
+	s->quit = s->sh->closed;
 }
 
 static int

@@ -239,6 +239,11 @@ run_command(struct session *s, const char *line, const struct words *w,
 		session_fail(s, "%s needs an image: anvil IMAGE...", cmd->name);
 		return 1;
 	}
+	if (s->sh->starting && strcmp(cmd->name, "commit") == 0) {
+		session_fail(s, "the start-up file can't write: type commit "
+		    "at the prompt, or in a command file");
+		return 1;
+	}
 	rc = args_parse(s, cmd, line, w, &args);
 	if (rc == 0) {
 		mine = s->line = strdup(line);

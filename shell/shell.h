@@ -54,6 +54,7 @@ struct shell {
 	unsigned depth;		/* of source */
 	bool said;		/* the failure of this command has been told */
 	bool quiet;		/* -q */
+	bool starting;		/* in the start-up file: nothing is written */
 	bool closed;		/* the reader of stdout went away */
 	unsigned harmless;	/* H findings of this command */
 	struct out *out;	/* of the command that runs */
