@@ -34,6 +34,8 @@ stop(struct files *f)
 	f->scan = NULL;
 }
 
+static bool files_work(struct pane *, int ms);
+
 static void
 list(struct pane *p)
 {
@@ -55,6 +57,8 @@ list(struct pane *p)
 	f->scan = hm_dir_open(fs, &f->dir, false);
 	if (f->scan == NULL)
 		snprintf(f->why, sizeof(f->why), "%.190s", hm_error(fs)->text);
+	/* A small one is there at once. */
+	files_work(p, 10);
 }
 
 static bool
@@ -89,8 +93,10 @@ files_work(struct pane *p, int ms)
 			return true;
 	}
 	if (rc < 0 && hm_interrupted(pn_fs(p->pn))) {
-		list(p);
-		return true;
+		stop(f);
+		snprintf(f->why, sizeof(f->why), "interrupted; Backspace and "
+		    "Enter begin anew");
+		return false;
 	}
 	if (rc < 0)
 		snprintf(f->why, sizeof(f->why), "%.190s",

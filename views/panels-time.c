@@ -12,6 +12,8 @@
 
 #include "panels-int.h"
 
+#define AHEAD 0.2		/* seconds a key waits for cycles to be found */
+
 struct timeline {
 	struct hm_targets *targets;
 	struct hm_cycle *v;	/* v[0] is the newest */
@@ -21,6 +23,8 @@ struct timeline {
 	uint64_t most;		/* bytes of the largest */
 	char why[200];
 };
+
+static bool timeline_work(struct pane *, int ms);
 
 static void
 timeline_told(struct pane *p, unsigned what)
@@ -40,6 +44,9 @@ timeline_told(struct pane *p, unsigned what)
 	for (size_t i = 0; (what & TOLD_BYTES) && i < t->n; i++)
 		if (p->pn->taken > t->v[i].newer)
 			t->cur = i;
+	/* A few are there at once. */
+	if ((what & TOLD_BYTES) && t->n == 0)
+		timeline_work(p, 5);
 }
 
 static bool
@@ -233,6 +240,11 @@ static void
 go_cycle(struct pane *p, size_t i)
 {
 	struct timeline *t = p->data;
+	double begin = pn_now();
+
+	/* Who types ahead of the background waits for it a little. */
+	while (t->n <= i && pn_now() - begin < AHEAD && timeline_work(p, 5))
+		;
 
 	t->cur = i < t->n ? i : t->n > 0 ? t->n - 1 : 0;
 }

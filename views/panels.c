@@ -1102,9 +1102,9 @@ verb_pin(struct panels *pn, unsigned n, const char *const *arg, char *err,
 		snprintf(err, size, "out of memory");
 		return -1;
 	}
-	pane_free(pn->over);
-	pn->over = NULL;
+	leave_over(pn);
 	pn->focus = add;
+	pn->zoomed = false;
 	return 0;
 }
 
