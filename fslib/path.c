@@ -697,15 +697,28 @@ take_steps(struct hm_fs *fs, const struct hm_places *from,
 	return rc;
 }
 
+/* From a field that is no address, `.name` is the field beside it. */
+static void
+to_structure(struct hm_place *p)
+{
+	if (p->type == NULL && p->field != NULL && p->parent != NULL &&
+	    p->field->show != HM_SHOW_ADDR)
+		*p = (struct hm_place){ .addr = p->parent_addr,
+		    .len = p->parent->size, .type = p->parent };
+}
+
 int
 hm_path(struct hm_fs *fs, const struct hm_place *base, const char *path,
     struct hm_places *out)
 {
+	bool relative = base != NULL && path[0] == '.' && path[1] != '\0';
 	struct hm_place first;
 	int rc;
 
 	*out = (struct hm_places){ 0 };
 	rc = start(fs, base, &path, &first);
+	if (rc == HM_OK && relative)
+		to_structure(&first);
 	if (rc == HM_OK)
 		rc = add_place(fs, out, &first);
 	/* A lone dot is the place itself, even where it holds an address. */

@@ -101,7 +101,9 @@ type_behind(struct session *s, const char *path)
 	const struct hm_type *t = NULL;
 
 	if (path[0] == '\0')
-		return s->here.type;
+		return s->here.type != NULL || s->here.field == NULL ||
+		    s->here.field->show == HM_SHOW_ADDR ? s->here.type :
+		    s->here.parent;
 	if (session_places(s, path, &all) < 0)
 		return NULL;
 	if (all.n > 0) {
