@@ -691,7 +691,9 @@ tell_correlation(struct session *s, struct sink *sink,
 	for (size_t i = 0; i < c->n && i < SHOWN; i++)
 		common_text(sink, &c->v[i], i + 1);
 	if (c->n == 0)
-		sink_line(sink, "nothing to compare");
+		sink_line(sink, "%s", c->records + c->nodes == 0 ?
+		    "nothing to compare" :
+		    "nothing stands out: they lie as the healthy ones do");
 	if (c->records == 0)
 		return;
 	bars(sink, "all records by create_ts", c->all, c->from, c->to);
