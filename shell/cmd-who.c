@@ -91,6 +91,7 @@ tell_node(struct session *s, struct sink *sink, const struct hm_owner *o)
 struct found {
 	struct hm_owner *v;
 	size_t n, size;
+	bool named;		/* names were looked for */
 	struct hm_name *names;
 	size_t nnames;
 };
@@ -134,6 +135,7 @@ find_names(struct session *s, struct found *f)
 	if (n > 0)
 		rc = hm_names_of(s->fs, objs, n, &f->names, &f->nnames);
 	free(objs);
+	f->named = rc == 0;
 	return rc;
 }
 
@@ -187,7 +189,9 @@ tell_names(struct session *s, struct sink *sink, const struct found *f,
 	size_t n;
 	const struct hm_name *names = names_of(f, o, &n);
 
-	if (n == 0)
+	if (!f->named)
+		sink_text(sink, "path", MARK_DIM, "not looked for");
+	else if (n == 0)
 		tell_no_name(s, sink, &o->elm);
 	for (size_t i = 0; i < n; i++) {
 		struct ev_field ev = { .name = i == 0 ? "path" : "",
@@ -288,7 +292,7 @@ who_rows(struct session *s, struct sink *sink, const struct found *f,
 		who_row(sink, o, names[i].path);
 	if (n > 0)
 		return;
-	if (o->idx >= 0 && hm_path_of(s->fs, o->elm.localization >> 16,
+	if (f->named && o->idx >= 0 && hm_path_of(s->fs, o->elm.localization >> 16,
 	    (uint64_t)o->elm.obj_id, o->elm.create_tid, &path) < 0)
 		path = NULL;
 	who_row(sink, o, path);
