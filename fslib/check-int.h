@@ -77,7 +77,8 @@ struct badcrc {
 	uint8_t idx;
 	uint8_t looks;		/* enum looks */
 };
-enum looks { LOOKS_NOTHING, LOOKS_NODE, LOOKS_ZERO, LOOKS_UNREADABLE };
+enum looks { LOOKS_NOTHING, LOOKS_NODE, LOOKS_ZERO, LOOKS_UNREADABLE, LOOKS_INODES,
+    LOOKS_FOREIGN };
 
 /* A range another reference overlaps. */
 struct span {

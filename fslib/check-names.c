@@ -49,9 +49,17 @@ struct ver {			/* a version of an inode or entry */
 
 struct pfsinfo {
 	uint32_t pfs;
+	uint8_t idx;		/* of its record */
 	bool slave, deleted, root;
+	uint64_t node;
 	uint64_t asof;
 	uint64_t all, same;	/* records, deleted at asof (W12) */
+};
+
+struct seen {			/* the first record met of a PFS */
+	uint32_t pfs;
+	uint8_t idx;
+	uint64_t node;
 };
 
 struct snap {
@@ -60,7 +68,7 @@ struct snap {
 };
 
 struct names {
-	struct vec ino, ent, other, inover, entver, pfs, snap;
+	struct vec ino, ent, other, inover, entver, pfs, snap, met;
 	uint32_t by_pfs[65536];		/* index in pfs plus 1 */
 	struct hm_pair *by_obj;	/* ino, sorted by object and PFS */
 	enum {
@@ -126,6 +134,8 @@ pfs_record(struct hm_check *c, const struct hm_leaf *e, uint64_t node, int idx)
 		rc = chk_nomem(c);
 	} else {
 		i->pfs = (uint32_t)((uint64_t)e->key >> 16) & 0xFFFF;
+		i->node = node;
+		i->idx = (uint8_t)idx;
 		i->slave = (p.mirror_flags & HM_PFS_SLAVE) != 0;
 		i->deleted = (p.mirror_flags & HM_PFS_DELETED) != 0;
 		i->asof = i->slave ? p.sync_end_tid : HM_MAXTID;
@@ -208,6 +218,7 @@ chk_names_pfs(struct hm_check *c)
 	n->other.item = sizeof(struct other);
 	n->inover.item = n->entver.item = sizeof(struct ver);
 	n->pfs.item = sizeof(struct pfsinfo);
+	n->met.item = sizeof(struct seen);
 	n->snap.item = sizeof(struct snap);
 	c->names = n;
 	if (!WANT(c, NAMESPACE) && !WANT(c, PFS) && !WANT(c, HISTORY))
@@ -261,13 +272,19 @@ version(struct hm_check *c, struct vec *v, const struct hm_leaf *e,
 }
 
 static void
-see_pfs(struct hm_check *c, const struct hm_leaf *e)
+see_pfs(struct hm_check *c, const struct hm_leaf *e, uint64_t node, int idx)
 {
 	struct names *n = c->names;
 	uint32_t pfs = e->localization >> 16;
 	struct pfsinfo *i;
 
-	n->seen[pfs / 8] |= (uint8_t)(1U << pfs % 8);
+	if ((n->seen[pfs / 8] >> pfs % 8 & 1) == 0) {
+		struct seen *s = vec_add(&n->met);
+
+		n->seen[pfs / 8] |= (uint8_t)(1U << pfs % 8);
+		if (s != NULL)
+			*s = (struct seen){ pfs, (uint8_t)idx, node };
+	}
 	if (pfs == 0 || (i = pfs_of(n, pfs)) == NULL)
 		return;
 	i->all++;
@@ -285,7 +302,7 @@ chk_names_inode(struct hm_check *c, const struct hm_leaf *e, uint64_t node,
 	struct ino *i;
 	int rc;
 
-	see_pfs(c, e);
+	see_pfs(c, e, node, idx);
 	if (!live(n, e))
 		return version(c, &n->inover, e, node, idx, pfs,
 		    (uint64_t)e->obj_id);
@@ -362,7 +379,7 @@ chk_names_other(struct hm_check *c, const struct hm_leaf *e, uint64_t node,
 	struct other *o = n->other.n > 0 ?
 	    (struct other *)n->other.v + n->other.n - 1 : NULL;
 
-	see_pfs(c, e);
+	see_pfs(c, e, node, idx);
 	if (e->rec_type == HM_REC_PFS && pfs == 0 && e->key == 0 &&
 	    e->delete_tid == 0)
 		n->root_pfs = true;
@@ -517,7 +534,9 @@ inode(struct hm_check *c, const struct ino *i)
 		chk_say(c, "W9", &w, "no directory entry refers to object "
 		    "0x%016" PRIx64 " of PFS %u, and its inode can't be "
 		    "trusted", i->obj, i->pfs);
-	else if (i->known && i->nlinks != links && i->type != HM_OBJ_DIRECTORY)
+	else if (i->known && i->nlinks != links &&
+	    i->type != HM_OBJ_DIRECTORY && (c->blind == 0 ||
+	    i->nlinks < links))
 		chk_say(c, "W7", &w, "nlinks is %" PRIu64 ", %" PRIu64
 		    " directory entries refer to object 0x%016" PRIx64
 		    " of PFS %u", i->nlinks, links, i->obj, i->pfs);
@@ -723,11 +742,22 @@ pfss(struct hm_check *c)
 		    "has no live inode");
 	if (!n->root_pfs)
 		chk_say(c, "E31", &w, "PFS 0 has no PFS record");
-	for (uint32_t i = 1; i < 65536; i++)
-		if ((n->seen[i / 8] >> i % 8 & 1) && pfs_of(n, i) == NULL)
-			chk_say(c, "X5", &w, "records of PFS %u, which has no "
-			    "PFS record", i);
+	for (size_t i = 0; i < n->met.n; i++) {
+		const struct seen *s = (const struct seen *)n->met.v + i;
+		struct hm_base b;
+
+		if (s->pfs == 0 || pfs_of(n, s->pfs) != NULL)
+			continue;
+		w = at(s->node, s->idx, &b, s->pfs, 0, 0);
+		w.base = NULL;
+		chk_say(c, "X5", &w, "records of PFS %u, which has no PFS "
+		    "record; the first one met is here", s->pfs);
+	}
 	for (size_t i = 0; i < n->pfs.n; i++) {
+		struct hm_base b;
+
+		w = at(p[i].node, p[i].idx, &b, 0, 1, 0);
+		w.base = NULL;
 		if (p[i].pfs != 0 && !p[i].deleted && !p[i].slave && !p[i].root)
 			chk_say(c, "X8", &w, "PFS %u has no root directory",
 			    p[i].pfs);
@@ -818,6 +848,7 @@ chk_names_free(struct hm_check *c)
 	free(n->inover.v);
 	free(n->entver.v);
 	free(n->pfs.v);
+	free(n->met.v);
 	free(n->snap.v);
 	free(n);
 	c->names = NULL;

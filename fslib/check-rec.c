@@ -74,6 +74,18 @@ all_zero(const uint8_t *p, size_t n)
 	return true;
 }
 
+/* An inode's data, with times of this century. */
+static bool
+is_inode(const uint8_t *p)
+{
+	struct hm_inode i;
+
+	memcpy(&i, p, sizeof(i));
+	return i.version == 1 && i.obj_type >= HM_OBJ_DIRECTORY &&
+	    i.obj_type <= HM_OBJ_SOCKET && i.nlinks < 65536 &&
+	    i.ctime / 1000000 >= 946684800 && i.ctime / 1000000 < 4102444800;
+}
+
 /* What does the content of a record with a bad CRC look like? */
 static enum looks
 looks(struct hm_fs *fs, const uint8_t *p, size_t len)
@@ -88,6 +100,9 @@ looks(struct hm_fs *fs, const uint8_t *p, size_t len)
 		    n.count <= HM_LEAF_MAX &&
 		    hm_node_verdict(fs, &n, NULL) == HM_CRC_OK)
 			return LOOKS_NODE;
+		for (size_t in = 0; in < 512; in += 16)
+			if (is_inode(p + at + in))
+				return LOOKS_INODES;
 	}
 	return LOOKS_NOTHING;
 }
@@ -401,6 +416,9 @@ bad_shape(const struct hm_leaf *e)
 	case HM_REC_DIRENTRY:
 		return e->data_len > 16 ? NULL :
 		    "a directory entry has more than 16 bytes";
+	case HM_REC_PFS:
+		return e->data_len == 292 || e->data_len == 296 ? NULL :
+		    "a PFS record has 292 bytes";
 	case HM_REC_SNAPSHOT:
 		return e->data_len >= (int)sizeof(struct hm_snapshot) ? NULL :
 		    "a snapshot has 128 bytes";
@@ -527,7 +545,8 @@ say_bad(struct hm_check *c, const struct badcrc *b)
 	    .time = (uint64_t)b->elm.create_ts * 1000000 };
 	const char *id = "E29";
 	static const char *const what[] = { "", "; B-Tree nodes lie there",
-	    "; the bytes are all zero", "" };
+	    "; the bytes are all zero", "", "; inodes lie there",
+	    "; all of its 16 KiB buffer is of another kind" };
 
 	memcpy(&base, &b->elm, sizeof(base));
 	if (b->looks == LOOKS_UNREADABLE) {
@@ -538,11 +557,67 @@ say_bad(struct hm_check *c, const struct badcrc *b)
 	if (chk_suspect(c, b->elm.data_offset, (uint32_t)hm_round(
 	    (uint64_t)b->elm.data_len, 16)))
 		id = "E28";
-	else if (b->looks == LOOKS_NODE)
+	else if (b->looks == LOOKS_NODE || b->looks == LOOKS_INODES ||
+	    b->looks == LOOKS_FOREIGN)
 		id = "E16";
 	chk_say(c, id, &w, "data CRC of rec_type 0x%04x key 0x%016" PRIx64
 	    " (%d bytes) is wrong%s", b->elm.rec_type, (uint64_t)b->elm.key,
 	    b->elm.data_len, what[b->looks]);
+}
+
+enum { BUFFER_FULL = 3 };	/* inodes that say what a buffer should hold */
+
+static int
+by_data(const void *a, const void *b)
+{
+	const struct badcrc *x = a, *y = b;
+	uint64_t p = hm_long(x->elm.data_offset);
+	uint64_t q = hm_long(y->elm.data_offset);
+
+	return p < q ? -1 : p > q;
+}
+
+/* Of the bad records in one buffer of zone 9, is none of the inodes one? */
+static bool
+is_foreign(struct hm_check *c, const struct badcrc *b, size_t n)
+{
+	uint8_t data[sizeof(struct hm_inode)];
+	unsigned inodes = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (b[i].looks != LOOKS_NOTHING && b[i].looks != LOOKS_ZERO)
+			return false;
+		if (b[i].elm.rec_type != HM_REC_INODE ||
+		    b[i].elm.data_len != (int)sizeof(data))
+			continue;
+		if (hm_read(c->fs, b[i].elm.data_offset, data,
+		    sizeof(data)) != 0 || is_inode(data) ||
+		    all_zero(data, sizeof(data)))
+			return false;
+		inodes++;
+	}
+	return inodes >= BUFFER_FULL;
+}
+
+/* Buffers of inodes and entries that hold something else: a stale buffer was
+ * written after the big-block had got another zone (D 6.7). */
+static void
+foreign_buffers(struct hm_check *c)
+{
+	struct badcrc *b = c->badcrc.v;
+	size_t n = c->badcrc.n;
+
+	for (size_t i = 0, k; i < n; i = k) {
+		uint64_t at = hm_long(b[i].elm.data_offset) / HM_BUFSIZE;
+
+		for (k = i + 1; k < n &&
+		    hm_long(b[k].elm.data_offset) / HM_BUFSIZE == at; k++)
+			;
+		if (hm_zone(b[i].elm.data_offset) == HM_ZONE_META &&
+		    is_foreign(c, &b[i], k - i))
+			for (size_t m = i; m < k; m++)
+				b[m].looks = LOOKS_FOREIGN;
+	}
 }
 
 int
@@ -550,6 +625,10 @@ chk_records_end(struct hm_check *c)
 {
 	const struct badcrc *b = c->badcrc.v;
 
+	if (c->badcrc.n > 0) {
+		qsort(c->badcrc.v, c->badcrc.n, sizeof(*b), by_data);
+		foreign_buffers(c);
+	}
 	for (size_t i = 0; i < c->badcrc.n; i++)
 		say_bad(c, &b[i]);
 	c->badcrc.n = 0;

@@ -175,7 +175,7 @@ node_parent(struct hm_check *c, const struct hm_swept *s)
 static const char *
 differs(const struct hm_base *a, const struct hm_base *b)
 {
-	static const char *const name[] = { "nothing", "create_tid", "key",
+	static const char *const name[] = { "the same key", "create_tid", "key",
 	    "rec_type", "obj_id", "localization" };
 	int d = hm_key_cmp(a, b);
 
