@@ -151,6 +151,13 @@ int hm_repair_nlinks(struct hm_fs *fs, struct hm_repair_info *info);
 int hm_repair_mirror_tids(struct hm_fs *fs, struct hm_repair_info *info);
 /* Live directory entries whose object has no live inode get a delete_tid. */
 int hm_repair_dirents(struct hm_fs *fs, struct hm_repair_info *info);
+/* Inodes that names lead to and that are gone, made from what is left of their
+ * objects: live data, a link's text, entries; history; the names. */
+int hm_repair_inodes(struct hm_fs *fs, struct hm_repair_info *info);
+/* Live inodes no name leads to get one in /lost+found of their PFS, #OBJ_ID;
+ * those with nlinks 0 were unlinked and are left alone. */
+int hm_repair_orphans(struct hm_fs *fs, struct hm_repair_info *info);
+/* All four: HM_EDAMAGE while parts of the tree can't be read. */
 /* The subtree at a node: children that can't be read are dropped, parents and
  * CRCs of those that can are made right, records out of order are dropped. */
 int hm_repair_tree(struct hm_fs *fs, uint64_t node,

@@ -8,7 +8,8 @@
 
 enum { SHOWN = 20 };		/* structures of the diff unless --all */
 
-static const char what[] = "freemap nlinks mirror-tids dirents tree";
+static const char what[] =
+    "freemap nlinks mirror-tids inodes orphans dirents tree";
 
 static int
 run(struct session *s, const struct args *args, struct hm_repair_info *i)
@@ -21,6 +22,10 @@ run(struct session *s, const struct args *args, struct hm_repair_info *i)
 		return hm_repair_nlinks(s->fs, i);
 	if (strcmp(name, "mirror-tids") == 0)
 		return hm_repair_mirror_tids(s->fs, i);
+	if (strcmp(name, "inodes") == 0)
+		return hm_repair_inodes(s->fs, i);
+	if (strcmp(name, "orphans") == 0)
+		return hm_repair_orphans(s->fs, i);
 	if (strcmp(name, "dirents") == 0)
 		return hm_repair_dirents(s->fs, i);
 	return hm_repair_tree(s->fs, args_place(args, 1)->addr, i);
@@ -53,7 +58,7 @@ cmd_repair_run(struct session *s, const struct args *args, struct sink *sink)
 const struct command cmd_repair = {
 	.name = "repair",
 	.chapter = "Editing",
-	.brief = "make the freemap, link counts, mirror_tids, names right again",
+	.brief = "make the freemap, links, names, inodes, nodes right again",
 	.operands = (const struct operand[]){
 		{ .name = "WHAT", .kind = OP_CHOICE, .choices = what },
 		{ .name = "ADDR", .kind = OP_ADDR, .optional = true },
@@ -70,10 +75,19 @@ const struct command cmd_repair = {
 	    "             of its own; nothing is dropped\n"
 	    "nlinks       of live inodes, from the live directory entries\n"
 	    "mirror-tids  from the leaves up, where they are too low\n"
+	    "inodes       inodes that are gone while a name leads to them and\n"
+	    "             live data, entries or a link's text are left: made\n"
+	    "             again from history and from these; what nothing tells\n"
+	    "             is root's, mode 0600 or 0700, the size a block's end\n"
+	    "orphans      live inodes without a name get one in /lost+found of\n"
+	    "             their PFS (#OBJ_ID); those with nlinks 0 were unlinked\n"
+	    "             and stay for the next prune\n"
 	    "dirents      names whose inode is gone are deleted (their history\n"
-	    "             stays)\n"
+	    "             stays); inodes first saves those it can\n"
 	    "tree ADDR    below a node: children that can't be read and records\n"
 	    "             out of order are dropped, CRCs and parents made right\n"
+	    "nlinks, inodes, orphans and dirents want a tree that can be read\n"
+	    "whole: tree first. Slaves are left to the next mirroring.\n"
 	    "The result is staged and shown; commit writes it, undo-edit takes\n"
 	    "it back.",
 	.example = "repair nlinks",
