@@ -490,8 +490,8 @@ static void
 what_of(const struct hm_finding *f, char *buf, size_t size)
 {
 	if (f->node != 0 && f->idx >= 0)
-		snprintf(buf, size, "record %d of node %016" PRIx64
-		    ", obj_id %016" PRIx64 "%s%s", f->idx, f->node, f->obj_id,
+		snprintf(buf, size, "%016" PRIx64 ".elms[%d]: obj_id %016"
+		    PRIx64 "%s%s", f->node, f->idx, f->obj_id,
 		    f->path != NULL ? " " : "", f->path != NULL ? f->path :
 		    "");
 	else if (f->node != 0)

@@ -519,8 +519,8 @@ stat_place(struct sink *sink, const struct hm_object *o)
 {
 	char key[72], data[40];
 
-	sink_text(sink, "record", MARK_NONE, "elms[%d] of node %016" PRIx64,
-	    o->idx, o->node);
+	sink_text(sink, "record", MARK_NONE, "%016" PRIx64 ".elms[%d]",
+	    o->node, o->idx);
 	sink_text(sink, "key", MARK_NONE, "%s",
 	    key_text((const void *)&o->elm, key));
 	if (o->elm.delete_tid != 0)
@@ -650,7 +650,7 @@ const struct command cmd_stat = {
 		    .brief = "where the file's bytes lie, each record tested" },
 		{ .letter = 0 },
 	},
-	.help = "The key can be given to find, the node to goto. -d is for a file\n"
+	.help = "The key can be given to find, the record to goto. -d is for a file\n"
 	    "that gives EIO: byte of the file, record, byte of the device, and\n"
 	    "whether the CRC is right; the exit status is 3 if one is not.",
 	.example = "stat /",

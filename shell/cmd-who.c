@@ -218,8 +218,8 @@ tell_record(struct session *s, struct sink *sink, const struct found *f,
 	const struct hm_leaf *e = &o->elm;
 	char title[200];
 
-	snprintf(title, sizeof(title), "element %d of %016" PRIx64
-	    ": %s, %d bytes at %016" PRIx64 ", CRC %s", o->idx, o->node,
+	snprintf(title, sizeof(title), "%016" PRIx64 ".elms[%d]: %s, "
+	    "%d bytes at %016" PRIx64 ", CRC %s", o->node, o->idx,
 	    record_words(e->rec_type), e->data_len, e->data_offset,
 	    o->crc == HM_CRC_BAD ? "bad" : "ok");
 	sink_begin(sink, "owner", title, o->node, o->crc == HM_CRC_BAD ?
