@@ -18,7 +18,8 @@ _anvil()
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '-c -f -o -w -k -i -N -q
-		    --panels --offset --vol-buf-beg --map --undo --yes -V --version
+		    --panels --offset --vol-buf-beg --map --undo --yes
+		    --force -V --version
 		    -h --help' -- "$cur")
 		return
 	fi
