@@ -288,6 +288,117 @@ a_bound_key_runs_its_line(void **state)
 }
 
 static void
+a_panel_comes_back_as_it_was_left(void **state)
+{
+	struct desk d = sit_down("basic-v7", 80, 24);
+	char *before, *after;
+
+	(void)state;
+	press(&d, "j l j j j k");
+	before = shown(&d);
+	press(&d, "4 6 1");
+	after = shown(&d);
+	same_screen(before, after);
+	free(after);
+	free(before);
+	press(&d, "g");
+	before = shown(&d);
+	/* Also through the layouts of other sizes. */
+	for (int w = 20; w < 160; w += 20) {
+		screen_resize(d.screen, w, w / 3);
+		panels_key(d.pn, KEY_SIZE);
+		panels_draw(d.pn);
+	}
+	screen_resize(d.screen, 80, 24);
+	panels_key(d.pn, KEY_SIZE);
+	panels_draw(d.pn);
+	press(&d, "g");
+	after = shown(&d);
+	/* The bytes may have scrolled. */
+	*strstr(before, " detail") = *strstr(after, " detail") = '\0';
+	same_screen(before, after);
+	free(before);
+	free(after);
+	get_up(&d);
+}
+
+static void
+a_field_is_changed_and_changed_back(void **state)
+{
+	static const struct {
+		const char *where, *keys;
+	} fields[] = {
+		{ "root.mirror_tid", "2" },
+		{ "root.elms[3].subtree_offset.elms[5].create_tid", "3" },
+		{ "vol.vol_label", "2" },
+		{ "vol.vol0_blockmap[8].reserved01", "3" },
+		{ "root.elms[0].subtree_offset.elms[0]", "2 G" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		struct desk d = sit_down("basic-v7", 80, 24);
+		struct hm_place at;
+		char line[100];
+
+		snprintf(line, sizeof(line), "goto %s\r", fields[i].where);
+		panels_key(d.pn, ':');
+		for (const char *p = line; *p != '\0'; p++)
+			panels_key(d.pn, *p);
+		press(&d, fields[i].keys);
+		at = d.s->here;
+		assert_non_null(at.field);
+		press(&d, "e Backspace =1 Backspace =0 Enter");
+		/* What was typed may be what was there. */
+		if (hm_staged(d.s->fs) == 0)
+			press(&d, "e Backspace =1 Enter");
+		assert_true(hm_staged(d.s->fs) > 0);
+		assert_true(d.s->here.addr == at.addr);
+		press(&d, "u");
+		assert_true(hm_staged(d.s->fs) == 0);
+		press(&d, "^R");
+		assert_true(hm_staged(d.s->fs) > 0);
+		get_up(&d);
+	}
+}
+
+static void
+keys_may_come_before_the_background(void **state)
+{
+	struct desk d = sit_down("steps-v7", 80, 24);
+	struct hm_time t;
+
+	(void)state;
+	press(&d, "5 h h Enter");
+	assert_int_equal(hm_time_get(d.s->fs, &t), 0);
+	assert_int_equal(t.cycle, 3);
+	press(&d, "T 6 j");
+	assert_string_equal(d.s->here.type->name, "leaf");
+	get_up(&d);
+}
+
+static void
+columns_and_outline_go_together(void **state)
+{
+	struct desk d = sit_down("basic-v7", 132, 50);
+	uint64_t there;
+
+	(void)state;
+	press(&d, ": =panel_beside_columns Enter j j l j j j");
+	there = d.s->here.addr;
+	assert_string_equal(d.s->here.type->name, "leaf");
+	assert_int_equal(d.s->here.item, 3);
+	/* The outline shows the same element; a row up it is the one before. */
+	press(&d, "1 k");
+	assert_true(d.s->here.addr == there - sizeof(struct hm_leaf));
+	press(&d, "9 k");
+	assert_true(d.s->here.addr == there - 2 * sizeof(struct hm_leaf));
+	press(&d, "h h h h");
+	assert_string_equal(d.s->here.type->name, "node");
+	get_up(&d);
+}
+
+static void
 the_field_of_a_byte_and_back(void **state)
 {
 	struct desk d = sit_down("basic-v7", 80, 24);
@@ -327,14 +438,17 @@ any_size_is_survived(void **state)
 
 /* A thousand keys in no order, sizes in between, on a damaged image. */
 static void
-storm(const char *image, unsigned seed)
+storm(const char *image, unsigned seed, const char *begin)
 {
 	static const int special[] = { KEY_GO_UP, KEY_GO_DOWN, KEY_GO_LEFT,
 	    KEY_GO_RIGHT, KEY_PAGE_UP, KEY_PAGE_DOWN, KEY_GO_HOME, KEY_GO_END,
 	    KEY_DEL, KEY_BACK_TAB, KEY_RUBOUT, '\r', '\t', 27, KEY_SIZE };
-	static const char text[] = "jkhlgGszvpx=_+-?/n'mq:[]{}T,<> \"panel";
+	static const char text[] = "jkhlgGszvpx=_+-?/n'mq:[]{}T,<> \"panel"
+	    "0123456789euD";
 	struct desk d = sit_down(image, 80, 24);
 
+	if (begin != NULL)
+		press(&d, begin);
 	for (int i = 0; i < 1000; i++) {
 		unsigned r = (unsigned)rand_r(&seed);
 		int key = r % 3 == 0 ? special[r / 3 % 15] : r % 3 == 1 ?
@@ -359,9 +473,16 @@ a_storm_of_keys_breaks_nothing(void **state)
 {
 	(void)state;
 	for (unsigned seed = 1; seed <= 5; seed++)
-		storm("july19-v1", seed);
+		storm("july19-v1", seed, NULL);
 	for (unsigned seed = 6; seed <= 8; seed++)
-		storm("crash-v7-d", seed);
+		storm("crash-v7-d", seed, NULL);
+	/* A root without elements, one that leads to itself, one that is no
+	 * node. */
+	storm("basic-v7", 9, ": =set_root.count_0 Enter");
+	storm("basic-v7", 10, ": =set_root.elms[0].subtree_offset_"
+	    "0x8000000001801000 Enter 9");
+	storm("basic-v7", 11, ": =set_vol.vol0_btree_root_"
+	    "0x8000000fff000000 Enter");
 }
 
 static void
@@ -487,6 +608,10 @@ main(void)
 		cmocka_unit_test(every_key_name_is_read_back),
 		cmocka_unit_test(a_saved_layout_comes_back),
 		cmocka_unit_test(a_bound_key_runs_its_line),
+		cmocka_unit_test(a_panel_comes_back_as_it_was_left),
+		cmocka_unit_test(a_field_is_changed_and_changed_back),
+		cmocka_unit_test(keys_may_come_before_the_background),
+		cmocka_unit_test(columns_and_outline_go_together),
 		cmocka_unit_test(the_field_of_a_byte_and_back),
 		cmocka_unit_test(any_size_is_survived),
 		cmocka_unit_test(memory_does_not_grow_with_scrolling),

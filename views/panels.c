@@ -1747,6 +1747,10 @@ letter(struct panels *pn, int key)
 	}
 	snprintf(line, sizeof(line), "%s mark_%c", set ? "mark" : "goto", key);
 	pn_run(pn, line);
+	if (!set && strncmp(pn->message, "\"mark_", 6) == 0)
+		pn_say(pn, MARK_WARN, "no mark %c was set; m sets one", key);
+	else if (set && pn->message_mark != MARK_BAD)
+		pn_say(pn, MARK_NONE, "'%c comes back here", key);
 }
 
 void
