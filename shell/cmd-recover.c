@@ -101,6 +101,23 @@ summary(struct sink *sink, const struct hm_recover_opts *o,
 		    "to replay (--redo)", r->masked);
 }
 
+/* Bytes of the log between where the recovery found its end and where the
+ * header had it: a hole hides them. */
+static uint64_t
+hidden(const struct hm_blockmap *log, const struct hm_recovery *r)
+{
+	const uint64_t base = (uint64_t)HM_ZONE_UNDO << 60;
+	uint64_t size = log->alloc_offset - base, to_end, to_next;
+
+	if (r->clean || log->alloc_offset <= base ||
+	    log->next_offset < base || log->next_offset - base > size ||
+	    r->first < base || r->last < base || r->last - base > size)
+		return 0;
+	to_end = (r->last - r->first + size) % size;
+	to_next = (log->next_offset - r->first + size) % size;
+	return to_next > to_end ? to_next - to_end : 0;
+}
+
 /* Addresses, comma-separated, in place of `list`. */
 static int
 skips(struct session *s, const char *list, uint64_t *v, size_t max, size_t *n)
@@ -145,7 +162,9 @@ cmd_recover_run(struct session *s, const struct args *args, struct sink *sink)
 		.skip_redo = (int)args_opt_u64(args, "skip-redo", 0),
 		.skip = skip, .now = now_usec(),
 	};
+	struct hm_blockmap log;
 	struct hm_recovery r;
+	uint64_t rest;
 	int rc;
 
 	if (args_opt_u64(args, "skip-redo", 0) > 2)
@@ -157,6 +176,7 @@ cmd_recover_run(struct session *s, const struct args *args, struct sink *sink)
 		if (rc != 0)
 			return rc;
 	}
+	log = hm_root(s->fs)->vol0_blockmap[HM_ZONE_UNDO];
 	rc = hm_recover(s->fs, &o, &r);
 	if (o.dry)
 		explain(s, sink, &r);
@@ -171,6 +191,13 @@ cmd_recover_run(struct session *s, const struct args *args, struct sink *sink)
 		session_note(s, "recover --force goes on all the same, --skip "
 		    "RECORD leaves a record out, check undo says what is "
 		    "wrong with the log");
+	rest = rc == 0 && o.to == 0 ? hidden(&log, &r) : 0;
+	if (rest > 0) {
+		s->damage = true;
+		session_note(s, "the header says that the log ends at 0x%016"
+		    PRIx64 ": %" PRIu64 " bytes of it, behind 0x%016" PRIx64
+		    ", are not undone", log.next_offset, rest, r.last);
+	}
 	hm_recovery_free(&r);
 	return rc == 0 ? 0 : -1;
 }
