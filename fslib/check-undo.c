@@ -184,7 +184,7 @@ struct range {
 	const struct hm_fifo_state *s;
 	struct pairs *pairs;
 	uint64_t undos, layer2, changes;
-	uint64_t sync;		/* redo_offset of the newest SYNC */
+	uint64_t sync, sync_at;	/* redo_offset of the newest SYNC; the record */
 	bool has_sync;
 	unsigned holes;
 };
@@ -267,6 +267,7 @@ record(struct range *g, const struct hm_fifo_rec *r)
 	} else if (r->type == HM_FIFO_REDO) {
 		if (r->redo_flags == HM_REDO_SYNC) {
 			g->sync = r->redo_offset;
+			g->sync_at = r->addr;
 			g->has_sync = true;
 		}
 		if (g->pairs != NULL)
@@ -479,7 +480,7 @@ redo_reach(struct range *g)
 {
 	const struct hm_fifo_state *s = g->s;
 	struct hm_check *c = g->c;
-	struct say w = at(g->sync);
+	struct say w = at(g->sync_at);
 	uint64_t pos = wrapped(s, s->first), left;
 	uint32_t expect = s->first_seq;
 	struct hm_fifo_rec r;

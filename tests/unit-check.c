@@ -250,7 +250,8 @@ fix(struct hm_fs *fs, uint64_t addr)
 		u.l1.layer1_crc = hm_layer1_crc(kind, &u.l1);
 	else if (strcmp(at.type->name, "layer2") == 0)
 		u.l2.entry_crc = hm_layer2_crc(kind, &u.l2);
-	else if (strcmp(at.type->name, "undo") == 0)
+	else if (strcmp(at.type->name, "undo") == 0 ||
+	    strcmp(at.type->name, "redo") == 0)
 		u.fifo.hdr_crc = hm_fifo_crc(kind, u.bytes, at.len);
 	else
 		return -1;
