@@ -76,7 +76,6 @@ struct names {
 		NAMES_INODES, NAMES_VERSIONS, NAMES_SNAPSHOTS, NAMES_TIMES,
 	} stage;
 	size_t pos;		/* in the list of this stage */
-	size_t snap_pos;
 	uint8_t seen[65536 / 8];	/* PFS ids met in keys */
 	bool root_pfs;
 };
@@ -651,73 +650,13 @@ ver_order(const void *a, const void *b)
 	return d ? d : cmp64(x->create, y->create);
 }
 
-static bool
-inode_at(const struct names *n, uint32_t pfs, uint64_t obj, uint64_t tid)
-{
-	const struct ver *v = n->inover.v;
-	size_t lo = 0, hi = n->inover.n;
-
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		int d = cmp64(v[mid].pfs, pfs);
-
-		if (d == 0)
-			d = cmp64(v[mid].obj, obj);
-		if (d < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	for (; lo < n->inover.n && v[lo].pfs == pfs && v[lo].obj == obj; lo++)
-		if (hm_visible(v[lo].create, v[lo].delete, tid))
-			return true;
-	return false;
-}
-
-enum { SNAPSHOTS_TESTED = 64 };
-
-/* What one entry shows at one snapshot. */
-static void
-snapshot_entry(struct hm_check *c, const struct snap *s, const struct ver *e)
-{
-	const struct names *n = c->names;
-	struct hm_base b;
-	struct say w;
-
-	if (e->dir_pfs != s->pfs || !hm_visible(e->create, e->delete, s->tid) ||
-	    inode_at(n, e->pfs, e->obj, s->tid))
-		return;
-	/* A live entry without any inode is W8, not this. */
-	if (e->delete == 0 && !inode_at(n, e->pfs, e->obj, HM_MAXTID))
-		return;
-	w = at(e->node, e->idx, &b, e->pfs, e->obj, s->tid);
-	chk_say(c, e->create == s->tid ? "H8" : "E38", &w, "at snapshot 0x%016"
-	    PRIx64 " the entry is there, object 0x%016" PRIx64 " is not",
-	    s->tid, e->obj);
-}
-
-/* The last snapshots, one after the other, each with every entry. */
 static int
-snapshots(struct hm_check *c)
+snap_order(const void *a, const void *b)
 {
-	struct names *n = c->names;
-	const struct snap *s = n->snap.v;
-	const struct ver *e = n->entver.v;
-	size_t from = n->snap.n > SNAPSHOTS_TESTED ?
-	    n->snap.n - SNAPSHOTS_TESTED : 0;
-	size_t end = slice_end(n, n->entver.n);
+	const struct snap *x = a, *y = b;
+	int d = cmp64(x->pfs, y->pfs);
 
-	if (n->snap_pos < from)
-		n->snap_pos = from;
-	if (n->snap_pos == n->snap.n)
-		return 1;
-	for (; n->pos < end; n->pos++)
-		snapshot_entry(c, &s[n->snap_pos], &e[n->pos]);
-	if (end == n->entver.n) {
-		n->pos = 0;
-		n->snap_pos++;
-	}
-	return 0;
+	return d ? d : cmp64(x->tid, y->tid);
 }
 
 static void
@@ -725,6 +664,121 @@ sort_versions(struct names *n)
 {
 	if (n->inover.n > 0)
 		qsort(n->inover.v, n->inover.n, sizeof(struct ver), ver_order);
+	if (n->snap.n > 0)
+		qsort(n->snap.v, n->snap.n, sizeof(struct snap), snap_order);
+}
+
+/* The first version of an object's inode, in the sorted list. */
+static size_t
+first_version(const struct names *n, uint32_t pfs, uint64_t obj)
+{
+	const struct ver key = { .pfs = pfs, .obj = obj };
+	const struct ver *v = n->inover.v;
+	size_t lo = 0, hi = n->inover.n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (ver_order(&v[mid], &key) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* The first snapshot of a PFS at or after tid. */
+static size_t
+first_snap(const struct names *n, uint32_t pfs, uint64_t tid)
+{
+	const struct snap key = { .pfs = pfs, .tid = tid };
+	const struct snap *s = n->snap.v;
+	size_t lo = 0, hi = n->snap.n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (snap_order(&s[mid], &key) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* From one TID up to another the entry is there and no inode: the snapshots
+ * that show it. */
+static void
+gap(struct hm_check *c, const struct ver *e, uint64_t from, uint64_t to)
+{
+	const struct names *n = c->names;
+	const struct snap *s = n->snap.v;
+	size_t i = first_snap(n, e->dir_pfs, from);
+	size_t end = first_snap(n, e->dir_pfs, to);
+	struct hm_base b;
+	struct say w;
+
+	if (i >= end)
+		return;
+	w = at(e->node, e->idx, &b, e->pfs, e->obj, s[i].tid);
+	if (s[i].tid == e->create) {
+		chk_say(c, "H8", &w, "at snapshot 0x%016" PRIx64 " the entry "
+		    "is there, object 0x%016" PRIx64 " is not yet", s[i].tid,
+		    e->obj);
+		if (++i == end)
+			return;
+		b.create_tid = s[i].tid;
+	}
+	if (end - i == 1)
+		chk_say(c, "E38", &w, "at snapshot 0x%016" PRIx64 " the entry "
+		    "is there, object 0x%016" PRIx64 " is not", s[i].tid,
+		    e->obj);
+	else
+		chk_say(c, "E38", &w, "at %zu snapshots, 0x%016" PRIx64 " to "
+		    "0x%016" PRIx64 ", the entry is there, object 0x%016"
+		    PRIx64 " is not", end - i, s[i].tid, s[end - 1].tid,
+		    e->obj);
+}
+
+/* When is an entry there and its inode not? */
+static void
+snapshot_entry(struct hm_check *c, const struct ver *e)
+{
+	const struct names *n = c->names;
+	const struct ver *v = n->inover.v;
+	uint64_t to = e->delete != 0 ? e->delete : HM_MAXTID;
+	uint64_t from = e->create;
+	size_t first = first_version(n, e->pfs, e->obj), i;
+	bool live = false;
+
+	for (i = first; i < n->inover.n && v[i].pfs == e->pfs &&
+	    v[i].obj == e->obj; i++)
+		live |= v[i].delete == 0;
+	/* A live entry without any live inode is W8, not this. */
+	if (e->delete == 0 && !live)
+		return;
+	for (size_t k = first; k < i; k++) {
+		if (v[k].create > from)
+			gap(c, e, from, v[k].create < to ? v[k].create : to);
+		if (v[k].delete == 0)
+			return;
+		if (v[k].delete > from)
+			from = v[k].delete;
+	}
+	if (from < to)
+		gap(c, e, from, to);
+}
+
+static int
+snapshots(struct hm_check *c)
+{
+	struct names *n = c->names;
+	const struct ver *e = n->entver.v;
+	size_t end = slice_end(n, n->entver.n);
+
+	for (; n->pos < end; n->pos++)
+		snapshot_entry(c, &e[n->pos]);
+	return end == n->entver.n;
 }
 
 /* -------------------------------------------------------------------- PFSs */
