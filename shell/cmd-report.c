@@ -511,7 +511,8 @@ const struct command cmd_report = {
 	"--obfuscate replaces the names of files by others with the same\n"
 	"directory key, and the texts of links, labels and configuration.\n"
 	"Parts of names of up to four letters stay where a longer part of the\n"
-	"same name is replaced: the keys in the tree give them away anyway.",
+	"same name is replaced: the keys in the tree give them away anyway.\n"
+	"The old bytes the UNDO log holds are in no file of a bundle.",
 	.example = "report -d bundle",
 	.flags = CMD_PROGRESS,
 	.run = run_report,

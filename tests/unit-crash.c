@@ -502,6 +502,35 @@ a_cut_commit_is_before_or_after_on_three_volumes(void **state)
 	cut_image("vols3-v7", 2);
 }
 
+/* A position in time made permanent, with edits on top. */
+static void
+cut_step_back(const char *image, uint64_t cycles)
+{
+	struct disk d;
+	struct hm_fs *fs;
+	uint64_t before, taken;
+
+	scratch(&d, image);
+	before = recovered(&d);
+	fs = disk_open(&d);
+	ok(fs, hm_time_cycle(fs, cycles, &taken));
+	ok(fs, hm_time_set(fs, taken));
+	assert_true(fingerprint(fs) != before);
+	cut_everywhere(&d, fs, before);
+	edit(fs, 1);
+	cut_everywhere(&d, fs, before);
+	hm_close(fs);
+	scrap(&d);
+}
+
+static void
+a_cut_commit_of_a_step_back_is_before_or_after(void **state)
+{
+	(void)state;
+	cut_step_back("steps-v2", 4);
+	cut_step_back("steps-v7", 6);
+}
+
 /* Apply recovery, edit on top of it, cut the commit of both. */
 static void
 cut_recovery(const char *image)
@@ -963,6 +992,8 @@ main(void)
 		cmocka_unit_test(a_cut_commit_is_before_or_after_on_version_7),
 		cmocka_unit_test(
 		    a_cut_commit_is_before_or_after_on_three_volumes),
+		cmocka_unit_test(
+		    a_cut_commit_of_a_step_back_is_before_or_after),
 		cmocka_unit_test(a_cut_commit_of_a_recovery_is_before_or_after),
 		cmocka_unit_test(
 		    a_commit_on_top_of_an_aborted_one_is_before_or_after),
