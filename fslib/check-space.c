@@ -503,28 +503,50 @@ owner_order(const void *a, const void *b)
 	return x->idx - y->idx;
 }
 
+/* Does the freemap not give the owner its place? */
+static bool
+intruder(struct hm_check *c, const struct owner *o)
+{
+	const struct bb *b = chk_bb(c, o->addr);
+
+	return b == NULL || (b->flags & BB_KNOWN) == 0 ||
+	    b->zone != hm_zone(o->addr) || bad_place(o->addr, o->len) ||
+	    (o->addr & (HM_BIGBLOCK - 1)) + o->len > b->append;
+}
+
+static void
+say_shared(struct hm_check *c, struct owner *o, const struct owner *with,
+    bool same)
+{
+	struct say w = { .addr = o->addr, .node = o->node, .idx = o->idx,
+	    .base = o->idx < 0 ? NULL : &o->base,
+	    .time = (uint64_t)o->ts * 1000000 };
+
+	if (o->said)
+		return;
+	o->said = true;
+	chk_say(c, same ? "E9" : "E8", &w, "%u bytes, shared with 0x%016" PRIx64
+	    " (%u bytes) of element %d of node 0x%016" PRIx64 ", object 0x%016"
+	    PRIx64 ", create_tid 0x%016" PRIx64, o->len, with->addr, with->len,
+	    with->idx, with->node, (uint64_t)with->base.obj_id,
+	    with->base.create_tid);
+}
+
+/* If the freemap decides between the two, the other one is told; else both. */
 static void
 say_overlap(struct hm_check *c, struct owner *a, struct owner *b)
 {
 	bool same = a->addr == b->addr && a->len == b->len;
 	unsigned zone = hm_zone(a->addr);
-	struct owner *old = a->base.create_tid <= b->base.create_tid ? a : b;
-	struct owner *new = old == a ? b : a;
-	struct say w = { .addr = old->addr, .node = old->node,
-	    .idx = old->idx, .base = old->idx < 0 ? NULL : &old->base,
-	    .time = (uint64_t)old->ts * 1000000 };
+	bool ia = intruder(c, a), ib = intruder(c, b);
 
 	if (same && hm_version(c->fs) >= 5 && (zone == HM_ZONE_LARGE ||
 	    zone == HM_ZONE_SMALL) && a->idx >= 0 && b->idx >= 0)
 		return;
-	if (old->said)
-		return;
-	old->said = true;
-	chk_say(c, same ? "E9" : "E8", &w, "%u bytes, shared with 0x%016" PRIx64
-	    " (%u bytes) of element %d of node 0x%016" PRIx64 ", object 0x%016"
-	    PRIx64 ", create_tid 0x%016" PRIx64, old->len, new->addr, new->len,
-	    new->idx, new->node, (uint64_t)new->base.obj_id,
-	    new->base.create_tid);
+	if (ia || !ib)
+		say_shared(c, a, b, same);
+	if (ib || !ia)
+		say_shared(c, b, a, same);
 }
 
 /* Neighbours in order of address; a crowd on one place is looked at in part. */
