@@ -101,6 +101,71 @@ beyond(const struct hm_fifo_state *s, uint64_t p)
 	return p < HM_FIFO_BASE || p - HM_FIFO_BASE > s->size;
 }
 
+static uint64_t
+forward(const struct hm_fifo_state *s, uint64_t pos, uint64_t step)
+{
+	pos += step;
+	return pos - HM_FIFO_BASE >= s->size ? pos - s->size : pos;
+}
+
+/* From pos on, over records with the numbers that come next: where they end. */
+static uint64_t
+follow_numbers(struct recovery *r, uint64_t pos, uint64_t *left)
+{
+	struct hm_fifo_state *s = &r->s;
+	struct hm_fifo_rec u;
+
+	while (*left > 0) {
+		hm_fifo_at(r->fifo, pos, &u);
+		if (u.why != HM_FIFO_VALID || u.size > *left ||
+		    (u.type != HM_FIFO_PAD && u.seq != s->next_seq))
+			break;
+		pos = forward(s, pos, u.size);
+		*left -= u.size;
+		if (u.type == HM_FIFO_PAD)
+			continue;
+		s->next_seq++;
+		s->end = pos;
+	}
+	return pos;
+}
+
+/* Forced: the log may go on behind what cannot be read.  Its numbers only
+ * grow; what an earlier lap left has smaller ones, so it is never taken. */
+static int
+over_holes(struct recovery *r)
+{
+	struct hm_fifo_state *s = &r->s;
+	uint64_t left = s->size - hm_fifo_distance(s, s->first, s->end);
+	uint64_t pos = s->end;
+	struct hm_fifo_rec u;
+	int rc = 0;
+
+	while (left > 0 && rc == 0) {
+		uint64_t step = HM_SECTOR - (pos - HM_FIFO_BASE) % HM_SECTOR;
+
+		if (hm_interrupted(r->fs))
+			return HM_EINTR;
+		if (step >= left)
+			break;
+		pos = forward(s, pos, step);
+		left -= step;
+		hm_fifo_at(r->fifo, pos, &u);
+		if (u.why != HM_FIFO_VALID || u.type == HM_FIFO_PAD ||
+		    u.seq - s->next_seq > hm_fifo_distance(s, s->end, pos) /
+		    sizeof(struct hm_fifo_head))
+			continue;
+		rc = recover_say(r, HM_RECOVER_PASS, s->end, 0, "%" PRIu64
+		    " bytes without a valid record, %" PRIu32 " numbers are "
+		    "missing; the log goes on at 0x%016" PRIx64,
+		    hm_fifo_distance(s, s->end, pos), u.seq - s->next_seq,
+		    pos);
+		s->next_seq = u.seq;
+		pos = follow_numbers(r, pos, &left);
+	}
+	return rc;
+}
+
 static int
 find_range(struct recovery *r)
 {
@@ -115,6 +180,9 @@ find_range(struct recovery *r)
 		    HM_FIFO_BASE + s->size);
 	else if (rc == 0 && !s->sure)
 		rc = recover_refuse(r, s->end, "EIO: %s", s->why);
+	if (rc == 0 && !s->sure && s->sequenced && !beyond(s, s->first) &&
+	    !beyond(s, s->end))
+		rc = over_holes(r);
 	if (rc != 0)
 		return rc;
 	r->out->first = beyond(s, s->first) ? s->end : s->first;
