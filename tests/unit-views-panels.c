@@ -377,6 +377,41 @@ keys_may_come_before_the_background(void **state)
 	get_up(&d);
 }
 
+static uint64_t
+under_the_cursor(struct desk *d, const char *text)
+{
+	char buf[16] = "";
+	const struct hm_field *f = d->s->here.field;
+
+	/* The place is the field the byte is in, or the byte. */
+	assert_true(d->s->here.len < sizeof(buf) || f == NULL);
+	assert_int_equal(hm_read(d->s->fs, d->s->here.addr, buf,
+	    strlen(text)), 0);
+	assert_string_equal(buf, text);
+	return d->s->here.addr;
+}
+
+static void
+bytes_are_looked_for_as_text_and_in_hex(void **state)
+{
+	struct desk d = sit_down("basic-v7", 80, 24);
+	uint64_t first, second;
+
+	(void)state;
+	press(&d, ": =goto_9000000002000000 Enter 3 / =file Enter");
+	first = under_the_cursor(&d, "file");
+	press(&d, "n");
+	second = under_the_cursor(&d, "file");
+	assert_true(second > first);
+	press(&d, "N");
+	assert_true(under_the_cursor(&d, "file") == first);
+	press(&d, "/ =66_69_6c_65 Enter");
+	assert_true(under_the_cursor(&d, "file") == second);
+	press(&d, "/ =nosuchtextanywhere Enter");
+	assert_true(under_the_cursor(&d, "file") == second);
+	get_up(&d);
+}
+
 static void
 columns_and_outline_go_together(void **state)
 {
@@ -611,6 +646,7 @@ main(void)
 		cmocka_unit_test(a_panel_comes_back_as_it_was_left),
 		cmocka_unit_test(a_field_is_changed_and_changed_back),
 		cmocka_unit_test(keys_may_come_before_the_background),
+		cmocka_unit_test(bytes_are_looked_for_as_text_and_in_hex),
 		cmocka_unit_test(columns_and_outline_go_together),
 		cmocka_unit_test(the_field_of_a_byte_and_back),
 		cmocka_unit_test(any_size_is_survived),

@@ -228,6 +228,91 @@ edit(struct pane *p)
 	}
 }
 
+/* What is looked for: pairs of hex digits, or the text itself. */
+static size_t
+pattern(const char *text, uint8_t pat[256])
+{
+	size_t n = 0, digits = 0;
+
+	for (const char *q = text; *q != '\0'; q++)
+		digits += *q != ' ';
+	if (digits % 2 == 0 && digits > 0 && text[strspn(text,
+	    " 0123456789abcdefABCDEF")] == '\0') {
+		while (n < 256 && *(text += strspn(text, " ")) != '\0') {
+			unsigned byte = 0;
+
+			for (int i = 0; i < 2; i++, text++) {
+				text += strspn(text, " ");
+				byte = byte * 16 + (unsigned)(*text <= '9' ?
+				    *text - '0' : (*text | 0x20) - 'a' + 10);
+			}
+			pat[n++] = (uint8_t)byte;
+		}
+		return n;
+	}
+	n = strlen(text) < 256 ? strlen(text) : 256;
+	memcpy(pat, text, n);
+	return n;
+}
+
+/* The first place of a pattern in a buffer, or the last one. */
+static const uint8_t *
+place_in(const uint8_t *buf, size_t len, const uint8_t *pat, size_t n, int dir)
+{
+	const uint8_t *hit = memmem(buf, len, pat, n), *next = hit;
+
+	while (dir < 0 && next != NULL) {
+		hit = next;
+		next = memmem(hit + 1, len - (size_t)(hit + 1 - buf), pat, n);
+	}
+	return hit;
+}
+
+/* Piece by piece, to the end of what this zone has of the volume. */
+static int
+bytes_find(struct pane *p, const char *text, int dir)
+{
+	static const size_t piece = 65536;
+	struct bytes *b = p->data;
+	struct hm_fs *fs = pn_fs(p->pn);
+	double begin = pn_now();
+	uint64_t at = dir > 0 ? b->at + 1 : b->at;
+	uint8_t pat[256], *buf = malloc(piece + sizeof(pat));
+	size_t n = pattern(text, pat);
+	struct hm_phys ph;
+	int rc = 0;
+
+	while (buf != NULL && n > 0) {
+		const uint8_t *hit = NULL;
+		uint64_t from = dir > 0 ? at : hm_short(at) > piece ?
+		    at - piece : at - hm_short(at);
+		size_t len = dir > 0 ? piece : (size_t)(at - from);
+
+		if (len == 0 || hm_translate(fs, from, 1, &ph) != HM_LOOKUP_OK)
+			break;
+		/* A match may go on in the next piece. */
+		while (len > 0 && hm_read(fs, from, buf, len + n - 1) < 0)
+			len = hm_translate(fs, from, len + n - 1, &ph) ==
+			    HM_LOOKUP_OK ? 0 : len / 2;
+		if (len > 0)
+			hit = place_in(buf, len + n - 1, pat, n, dir);
+		if (hit != NULL) {
+			go_byte(p, from + (uint64_t)(hit - buf));
+			rc = 1;
+			break;
+		}
+		at = dir < 0 ? from : from + (len > 0 ? len : piece);
+		if (pn_now() - begin > FIND_SECONDS || hm_interrupted(fs)) {
+			b->at = at;	/* `n` goes on from here */
+			p->cur = (int64_t)(hm_short(at) / per_row(p));
+			rc = -1;
+			break;
+		}
+	}
+	free(buf);
+	return rc;
+}
+
 static bool
 bytes_verb(struct pane *p, const char *verb, const char *arg)
 {
@@ -285,5 +370,5 @@ const struct pane_kind pane_bytes = {
 	.hint = "h l byte  Enter follow  e edit", .no_numbers = true,
 	.size = sizeof(struct bytes), .told = bytes_told, .rows = bytes_rows,
 	.row = bytes_row, .title = bytes_title, .moved = bytes_moved,
-	.verb = bytes_verb, .click = bytes_click,
+	.find = bytes_find, .verb = bytes_verb, .click = bytes_click,
 };

@@ -55,6 +55,9 @@ struct pane_kind {
 	void (*moved)(struct pane *);
 	/* A verb it takes itself: true. */
 	bool (*verb)(struct pane *, const char *verb, const char *arg);
+	/* Go to the next (dir 1) or last (-1) place of a text: 1, 0: there is
+	 * none, -1: it was not looked for everywhere.  NULL: rows are. */
+	int (*find)(struct pane *, const char *text, int dir);
 	/* Some work in a time slice: true when there is more. */
 	bool (*work)(struct pane *, int ms);
 	/* A click in it, row and column of its contents. */
@@ -107,7 +110,7 @@ struct logged {
 	enum mark mark;
 };
 
-enum { LOG_LINES = 2000, PARKED = 12 };
+enum { LOG_LINES = 2000, PARKED = 12, FIND_SECONDS = 2 };
 
 struct panels {
 	struct panels_shell sh;

@@ -25,7 +25,6 @@ enum {
 	LEAST_W = 20, LEAST_H = 6, /* smaller is too small */
 	WIDE_W = 116, WIDE_H = 36, /* the richer layout */
 	FEW = 4,		/* lines that need no page */
-	FIND_SECONDS = 2,
 	KEY_STOP = 3, KEY_ESCAPE = 27,
 	PIECES = 12,		/* lines above the status line, at most */
 	SLICE = 4,		/* milliseconds of background work, and how */
@@ -828,6 +827,14 @@ find(struct panels *pn, int dir, char *err, size_t size)
 	if (pn->find == NULL) {
 		snprintf(err, size, "nothing was looked for yet");
 		return -1;
+	}
+	if (p->kind->find != NULL) {
+		int rc = p->kind->find(p, pn->find, dir);
+
+		if (rc <= 0)
+			snprintf(err, size, rc == 0 ? "%s: not found" : "%s: "
+			    "not found so far, n goes on", pn->find);
+		return rc == 1 ? 0 : -1;
 	}
 	for (looked = 1; looked <= rows; looked++) {
 		int64_t i = (p->cur + dir * looked) % rows;
