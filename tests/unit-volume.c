@@ -110,18 +110,25 @@ the_same_volume_twice_is_refused(void **state)
 	assert_non_null(strstr(err.text, "are both volume 0"));
 }
 
+/* Which of them is the damaged one, a reader has to see. */
 static void
-volumes_of_two_file_systems_are_refused(void **state)
+volumes_of_two_file_systems_are_a_finding_and_not_written(void **state)
 {
-	const char *const mixed[] = { vols3[1],
+	const char *const same_number[] = { vols3[1],
 	    "share/images/basic-v7.img.zst" };
 	const char *const other[] = { vols3[0],
 	    "share/images/basic-v7.img.zst" };
+	const struct hm_open_opts writable = { .writable = true };
 	struct hm_error err;
+	struct hm_fs *fs;
 
 	(void)state;
-	assert_null(hm_open(mixed, 2, NULL, &err));
-	assert_null(hm_open(other, 2, NULL, &err));
+	assert_null(hm_open(same_number, 2, NULL, &err));
+	fs = hm_open(other, 2, NULL, &err);
+	assert_non_null(fs);
+	assert_true(has_finding(fs, "E32", "different file systems"));
+	hm_close(fs);
+	assert_null(hm_open(other, 2, &writable, &err));
 	assert_non_null(strstr(err.text, "different file systems"));
 }
 
@@ -344,7 +351,7 @@ main(void)
 		T(a_missing_volume_is_a_finding_and_the_rest_is_there),
 		T(without_the_root_volume_the_others_can_still_be_looked_at),
 		T(the_same_volume_twice_is_refused),
-		T(volumes_of_two_file_systems_are_refused),
+		T(volumes_of_two_file_systems_are_a_finding_and_not_written),
 		T(what_is_no_image_is_refused_with_a_reason),
 		T(a_wrong_label_crc_version_or_count_still_opens),
 		T(a_damaged_signature_is_a_finding_when_the_rest_is_a_header),
