@@ -21,6 +21,26 @@ struct topic {
 };
 
 static const struct topic topics[] = {
+	{ "start", "where to begin, by what you have",
+	    "a volume somebody sent      check, then correlate, asserts, affected\n"
+	    "a file that gives EIO       stat -d PATH, then crc solve ADDR\n"
+	    "a mount that is refused     recover --explain, check undo;\n"
+	    "                            recover (--force), then check\n"
+	    "an address of a panic       who ADDR, addr ADDR\n"
+	    "a CRC that is wrong         crc ADDR, crc solve ADDR\n"
+	    "a file that changed         history PATH, watch PATH, ls PATH@@0x..\n"
+	    "something that was better   cycles, diff cycle:-3, time cycle -3,\n"
+	    "                            bisect E6\n"
+	    "a file system that is full  usage, pfs, snapshots\n"
+	    "a file that was deleted     dirents name=NAME, then ls DIR@@0xTID,\n"
+	    "                            extract PATH@@0xTID TO\n"
+	    "a disk with bad sectors     anvil --map MAPFILE (of ddrescue) IMAGE\n"
+	    "a header that is gone       anvil --vol-buf-beg N (it tells N)\n"
+	    "names you can't publish     report --obfuscate -d DIR\n"
+	    "a question of your own      sql SELECT .. (help sql), each, export\n"
+	    "\n"
+	    "Nothing is written to the image, unless anvil was started with -w\n"
+	    "and you type commit. discard takes everything back." },
 	{ "addresses", "how to type an address",
 	    "An address is 64 bits: zone (4), volume (8), byte (52). It can be\n"
 	    "typed\n"
@@ -119,6 +139,9 @@ help_overview(struct sink *sink)
 {
 	const char *chapter = "";
 
+	sink_line(sink, "help start says where to begin, help NAME more of a "
+	    "name; Tab completes.");
+	sink_line(sink, "%s", "");
 	for (unsigned i = 0; commands[i] != NULL; i++) {
 		const struct command *c = commands[i];
 
@@ -136,8 +159,6 @@ help_overview(struct sink *sink)
 		sink_line(sink, "  %-11s %s", topics[i].name, topics[i].brief);
 	sink_line(sink, "  %-11s %s", "TYPE", "a structure of the format: node, "
 	    "leaf, inode, volume, ...");
-	sink_line(sink, "%s", "");
-	sink_line(sink, "help NAME tells more; Tab completes everything.");
 }
 
 static void
