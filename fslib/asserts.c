@@ -112,6 +112,9 @@ PANIC("E30", "16384", "base of the extent & HAMMER_BUFMASK == 0",
     "the range is overwritten", "O 11.3")
 PANIC("E30", "65536", "data_len >= 0 && data_len <= HAMMER_XBUFSIZE in "
     "hammer_btree_extract", "the record is read", "O 11.3")
+ERROR("E30", "nowhere", "EIO", "the object or the name is looked up", "O 11.3")
+ERROR("E30", "the key of an inode", "ENOENT", "the object is looked up",
+    "O 11.3")
 ERROR("E30", "inode", "EIO", "the object is looked up", "O 11.3")
 ERROR("E31", "root directory", "mount refused", "it is mounted", "O 11.1")
 NOTHING("E32", "vol_fstype")

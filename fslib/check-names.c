@@ -379,7 +379,8 @@ chk_names_other(struct hm_check *c, const struct hm_leaf *e, uint64_t node,
 	    (struct other *)n->other.v + n->other.n - 1 : NULL;
 
 	see_pfs(c, e, node, idx);
-	if (e->rec_type == HM_REC_PFS && pfs == 0 && e->key == 0 &&
+	if (e->rec_type == HM_REC_PFS && e->localization == HM_LO_MISC &&
+	    e->obj_id == 1 && e->key == 0 &&
 	    e->delete_tid == 0)
 		n->root_pfs = true;
 	if (!WANT(c, NAMESPACE) || !live(n, e) || e->rec_type == HM_REC_PFS)

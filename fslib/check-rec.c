@@ -409,10 +409,14 @@ bad_shape(const struct hm_leaf *e)
 {
 	if (e->data_len < 0 || e->data_len > HM_XBUFSIZE)
 		return "data_len is 0 to 65536";
+	if (e->data_offset == 0 && e->data_len > 0 &&
+	    known_type(e->rec_type) && e->rec_type != HM_REC_DATA)
+		return "its data are nowhere: data_offset is 0";
 	switch (e->rec_type) {
 	case HM_REC_INODE:
-		return e->data_len == (int)sizeof(struct hm_inode) ? NULL :
-		    "an inode has 128 bytes";
+		if (e->data_len != (int)sizeof(struct hm_inode))
+			return "an inode has 128 bytes";
+		return e->key == 0 ? NULL : "the key of an inode is 0";
 	case HM_REC_DIRENTRY:
 		return e->data_len > 16 ? NULL :
 		    "a directory entry has more than 16 bytes";
@@ -423,6 +427,8 @@ bad_shape(const struct hm_leaf *e)
 		return e->data_len >= (int)sizeof(struct hm_snapshot) ? NULL :
 		    "a snapshot has 128 bytes";
 	case HM_REC_DATA:
+		if (e->data_len == 0 && e->data_offset != 0)
+			return "an extent that has a place has a length";
 		if (e->key < e->data_len)
 			return "the extent would begin before byte 0";
 		return (e->key - e->data_len) % HM_BUFSIZE == 0 ? NULL :
