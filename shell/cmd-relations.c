@@ -22,13 +22,27 @@ const struct operand relation_operands[] = {
 const struct option relation_options[] = {
 	{ .letter = 'C', .name = "columns",
 	    .value = { .name = "COLUMNS", .kind = OP_WORD },
-	    .brief = "only these columns, comma-separated, in this order" },
+	    .brief = "only these columns, comma-separated, or all" },
 	{ .letter = 'n', .name = "limit",
 	    .value = { .name = "N", .kind = OP_NUM },
 	    .brief = "at most N rows" },
 	{ .letter = 0 },
 };
 int relation_run(struct session *, const struct args *, struct sink *);
+
+/* Columns of wide relations that a screen has room for. */
+static const struct {
+	const char *relation, *columns;
+} screen_columns[] = {
+	{ "cycles", "cycle,state,first,end,undo_records,nodes,inodes" },
+	{ "dirents", "dir_obj_id,obj_id,delete_tid,name" },
+	{ "files", "type,mode,size,mtime,path" },
+	{ "inodes", "obj_id,create_tid,delete_tid,obj_type,mode,size" },
+	{ "pfs", "pfs,sync_end_tid,mirror_flags,label,snapshots" },
+	{ "transactions", "tid,time,created,deleted,path" },
+	{ "undo", "offset,type,size,seq,undo_offset,data_bytes,crc" },
+};
+enum { WIDE = 132 };		/* a screen that needs no choice */
 
 /* What a line asks of a relation. */
 struct query {
@@ -77,8 +91,14 @@ choose_columns(struct session *s, struct query *q, const char *list)
 	char copy[512], *save;
 
 	snprintf(copy, sizeof(copy), "%s", list);
-	q->ncols = 0;
 	q->chosen = true;
+	if (strcmp(list, "all") == 0) {
+		q->ncols = q->r->ncols;
+		for (unsigned i = 0; i < q->ncols; i++)
+			q->cols[i] = i;
+		return 0;
+	}
+	q->ncols = 0;
 	for (char *name = strtok_r(copy, ",", &save); name != NULL;
 	    name = strtok_r(NULL, ",", &save)) {
 		int col = hm_col_named(q->r, name);
@@ -93,6 +113,22 @@ choose_columns(struct session *s, struct query *q, const char *list)
 	if (q->ncols == 0)
 		return session_usage(s, "no columns are chosen");
 	return 0;
+}
+
+/* At a prompt: the columns there is room for, unless others were chosen. */
+static void
+fit_screen(struct session *s, struct query *q)
+{
+	unsigned columns, rows;
+
+	screen_size(s, &columns, &rows);
+	if (q->chosen || !s->interactive || !s->sh->to_screen ||
+	    s->format != FORMAT_TEXT || columns >= WIDE)
+		return;
+	for (size_t i = 0; i < sizeof(screen_columns) /
+	    sizeof(screen_columns[0]); i++)
+		if (strcmp(screen_columns[i].relation, q->r->name) == 0)
+			choose_columns(s, q, screen_columns[i].columns);
 }
 
 static int
@@ -468,6 +504,8 @@ relation_command(struct session *s, const struct args *args, struct sink *sink)
 		return session_fail(s, "%s is not built in",
 		    args_command(args)->name);
 	rc = parse(s, args, &q);
+	if (rc == 0)
+		fit_screen(s, &q);
 	if (rc == 0 && strcmp(q.r->name, "findings") == 0 &&
 	    hm_findings_kept(s->fs) == NULL)
 		session_note(s, "nothing has been checked yet: check looks for "

@@ -75,7 +75,9 @@ static const struct topic topics[] = {
 	    "  inodes cols=obj_id,size limit=20          columns, number of rows\n"
 	    "  nodes crc=bad                             ok, bad or none\n"
 	    "In text, nodes and elements are listings; choose columns to get a\n"
-	    "table. -o tsv and -o json (set format tsv) are for programs." },
+	    "table. At a prompt a wide table has the columns that fit the\n"
+	    "screen, cols=all shows all. -o tsv and -o json (set format tsv) are\n"
+	    "for programs and always have all." },
 	{ "scripts", "command files, pipes, exit status",
 	    "  cmd > file, cmd >> file, cmd | program    on every line\n"
 	    "  # begins a comment; '..' and \"..\" and \\ quote\n"

@@ -202,7 +202,7 @@ tell_names(struct session *s, struct sink *sink, const struct found *f,
 		char note[64], when[40];
 
 		if (names[i].elm.delete_tid != 0) {
-			snprintf(note, sizeof(note), "until %.19s",
+			snprintf(note, sizeof(note), "until %.16s",
 			    hm_time_text((uint64_t)names[i].elm.delete_ts *
 			    1000000, when));
 			ev.note = note;

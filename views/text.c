@@ -457,8 +457,17 @@ breaks(const struct text *t, unsigned i, unsigned *at)
 static void
 last_cell(struct text *t, const char *cell, unsigned at)
 {
-	unsigned hang = at + 30 <= t->out->width ? at : 2 * t->depth + 4;
+	unsigned low = 2 * t->depth + 4, w = width_of(cell);
+	unsigned hang = at + 30 <= t->out->width ? at : low;
 
+	/* A path in one piece can be copied. */
+	if (t->out->fold && strchr(cell, ' ') == NULL && at > low &&
+	    at + w > t->out->width && low + w <= t->out->width) {
+		out_str(t->out, "\n");
+		pad(t, low);
+		clean(t, cell);
+		return;
+	}
 	prose(t, cell, at, hang);
 }
 
