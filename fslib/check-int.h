@@ -10,22 +10,22 @@
 
 #include "internal.h"
 
-/* ------------------------------------------------------ threads (scan.c) */
+/* ------------------------------------------------------ threads (pool.c) */
 
 /*
  * Work done ahead by threads, results in the order the jobs were put.  With no
  * threads a job is done when it is put.
  */
-struct scan;
-typedef void scan_fn(struct hm_fs *fs, void *job);
-struct scan *scan_open(struct hm_fs *fs, unsigned threads, unsigned depth,
-    scan_fn *work);
-bool scan_full(const struct scan *s);
-void scan_put(struct scan *s, void *job);
-void *scan_take(struct scan *s);	/* NULL: none queued */
+struct pool;
+typedef void pool_fn(struct hm_fs *fs, void *job);
+struct pool *pool_open(struct hm_fs *fs, unsigned threads, unsigned depth,
+    pool_fn *work);
+bool pool_full(const struct pool *s);
+void pool_put(struct pool *s, void *job);
+void *pool_take(struct pool *s);	/* NULL: none queued */
 /* Wait until no thread works; they go on with the next put or take. */
-void scan_pause(struct scan *s);
-void scan_close(struct scan *s);
+void pool_pause(struct pool *s);
+void pool_close(struct pool *s);
 
 /* ------------------------------------------------------------- big-blocks */
 

@@ -52,7 +52,7 @@ struct batch {
 struct recs {
 	struct batch b[BATCHES + 1];
 	unsigned cur;
-	struct scan *scan;
+	struct pool *pool;
 };
 
 /* -------------------------------------------------- reading, in a thread */
@@ -308,7 +308,7 @@ item_done(struct hm_check *c, const struct item *it)
 static int
 take_batch(struct hm_check *c)
 {
-	struct batch *b = scan_take(c->recs->scan);
+	struct batch *b = pool_take(c->recs->pool);
 	int rc = 0;
 
 	for (unsigned i = 0; b != NULL && i < b->n && rc == 0; i++)
@@ -335,9 +335,9 @@ recs_open(struct hm_check *c)
 		    r->b[i].buf == NULL)
 			return HM_ENOMEM;
 	}
-	r->scan = scan_open(c->fs, c->threads > 1 ? c->threads - 1 : 0,
+	r->pool = pool_open(c->fs, c->threads > 1 ? c->threads - 1 : 0,
 	    BATCHES, batch_job);
-	return r->scan != NULL ? 0 : HM_ENOMEM;
+	return r->pool != NULL ? 0 : HM_ENOMEM;
 }
 
 static int
@@ -346,9 +346,9 @@ put_batch(struct hm_check *c)
 	struct recs *r = c->recs;
 	int rc = 0;
 
-	if (scan_full(r->scan))
+	if (pool_full(r->pool))
 		rc = take_batch(c);
-	scan_put(r->scan, &r->b[r->cur]);
+	pool_put(r->pool, &r->b[r->cur]);
 	r->cur = (r->cur + 1) % (BATCHES + 1);
 	return rc;
 }
@@ -375,7 +375,7 @@ void
 chk_records_pause(struct hm_check *c)
 {
 	if (c->recs != NULL)
-		scan_pause(c->recs->scan);
+		pool_pause(c->recs->pool);
 }
 
 void
@@ -385,7 +385,7 @@ chk_records_free(struct hm_check *c)
 
 	if (r == NULL)
 		return;
-	scan_close(r->scan);
+	pool_close(r->pool);
 	for (unsigned i = 0; i <= BATCHES; i++) {
 		free(r->b[i].v);
 		free(r->b[i].order);

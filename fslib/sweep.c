@@ -1,9 +1,5 @@
 /*
- * scan.c - threads, and the sweep that reads every node in physical order.
- *
- * All threads of the library's checks live here.  A thread works on a handle of
- * its own (hm_dup) and on one job at a time; results come back in the order the
- * jobs were put.  Jobs never touch what the consumer touches.
+ * sweep.c - every node once, in physical order.
  *
  * The sweep keeps three bits a node: seen, and still to be visited as internal
  * node or as leaf.  Each round goes over the big-blocks upward and reads what
@@ -11,172 +7,10 @@
  * way are set in the maps and met in the same round or the next.  A node is set
  * only once, so cycles and second references end by themselves.
  */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "check-int.h"
-
-/* ------------------------------------------------------------------ threads */
-
-enum { SCAN_DEPTH_MAX = 16, SCAN_THREADS_MAX = 8 };
-
-struct scan {
-	scan_fn *work;
-	struct hm_fs *fs;
-	void *ring[SCAN_DEPTH_MAX];
-	bool done[SCAN_DEPTH_MAX];
-	unsigned depth;
-	uint64_t put, taken, started;
-	unsigned busy;
-	bool stop, paused;
-	pthread_mutex_t lock;
-	pthread_cond_t wake, ready;
-	unsigned nthreads;
-	struct thread {
-		pthread_t id;
-		struct scan *s;
-		struct hm_fs *fs;
-	} threads[SCAN_THREADS_MAX];
-};
-
-static void *
-thread_main(void *arg)
-{
-	struct thread *t = arg;
-	struct scan *s = t->s;
-
-	pthread_mutex_lock(&s->lock);
-	for (;;) {
-		while (!s->stop && (s->paused || s->started == s->put))
-			pthread_cond_wait(&s->wake, &s->lock);
-		if (s->stop)
-			break;
-
-		unsigned slot = (unsigned)(s->started++ % s->depth);
-
-		s->busy++;
-		pthread_mutex_unlock(&s->lock);
-		s->work(t->fs, s->ring[slot]);
-		pthread_mutex_lock(&s->lock);
-		s->busy--;
-		s->done[slot] = true;
-		pthread_cond_broadcast(&s->ready);
-	}
-	pthread_mutex_unlock(&s->lock);
-	return NULL;
-}
-
-struct scan *
-scan_open(struct hm_fs *fs, unsigned threads, unsigned depth, scan_fn *work)
-{
-	struct scan *s = hm_calloc(fs, 1, sizeof(*s));
-
-	if (s == NULL)
-		return NULL;
-	s->fs = fs;
-	s->work = work;
-	s->depth = depth < 1 ? 1 : depth > SCAN_DEPTH_MAX ? SCAN_DEPTH_MAX :
-	    depth;
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->wake, NULL);
-	pthread_cond_init(&s->ready, NULL);
-	if (threads > SCAN_THREADS_MAX)
-		threads = SCAN_THREADS_MAX;
-	for (unsigned i = 0; i < threads; i++) {
-		struct thread *t = &s->threads[s->nthreads];
-
-		t->s = s;
-		t->fs = hm_dup(fs);
-		if (t->fs == NULL)
-			break;
-		if (pthread_create(&t->id, NULL, thread_main, t) != 0) {
-			hm_close(t->fs);
-			break;	/* fewer threads, or none, do as well */
-		}
-		s->nthreads++;
-	}
-	return s;
-}
-
-bool
-scan_full(const struct scan *s)
-{
-	return s->put - s->taken >= s->depth;
-}
-
-void
-scan_put(struct scan *s, void *job)
-{
-	unsigned slot = (unsigned)(s->put % s->depth);
-
-	if (s->nthreads == 0) {
-		s->work(s->fs, job);
-		s->ring[slot] = job;
-		s->done[slot] = true;
-		s->started = ++s->put;
-		return;
-	}
-	pthread_mutex_lock(&s->lock);
-	s->ring[slot] = job;
-	s->done[slot] = false;
-	s->put++;
-	s->paused = false;
-	pthread_cond_broadcast(&s->wake);
-	pthread_mutex_unlock(&s->lock);
-}
-
-void *
-scan_take(struct scan *s)
-{
-	unsigned slot = (unsigned)(s->taken % s->depth);
-
-	if (s->taken == s->put)
-		return NULL;
-	if (s->nthreads > 0) {
-		pthread_mutex_lock(&s->lock);
-		if (s->paused) {
-			s->paused = false;
-			pthread_cond_broadcast(&s->wake);
-		}
-		while (!s->done[slot])
-			pthread_cond_wait(&s->ready, &s->lock);
-		pthread_mutex_unlock(&s->lock);
-	}
-	s->taken++;
-	return s->ring[slot];
-}
-
-void
-scan_pause(struct scan *s)
-{
-	if (s == NULL || s->nthreads == 0)
-		return;
-	pthread_mutex_lock(&s->lock);
-	s->paused = true;
-	while (s->busy > 0)
-		pthread_cond_wait(&s->ready, &s->lock);
-	pthread_mutex_unlock(&s->lock);
-}
-
-void
-scan_close(struct scan *s)
-{
-	if (s == NULL)
-		return;
-	pthread_mutex_lock(&s->lock);
-	s->stop = true;
-	pthread_cond_broadcast(&s->wake);
-	pthread_mutex_unlock(&s->lock);
-	for (unsigned i = 0; i < s->nthreads; i++) {
-		pthread_join(s->threads[i].id, NULL);
-		hm_close(s->threads[i].fs);
-	}
-	pthread_cond_destroy(&s->wake);
-	pthread_cond_destroy(&s->ready);
-	pthread_mutex_destroy(&s->lock);
-	free(s);
-}
 
 /* -------------------------------------------------------------- node maps */
 
@@ -238,7 +72,7 @@ struct hm_sweep {
 	unsigned flags;
 	struct sweepvol vol[HM_VOLUMES];
 	unsigned nvol;
-	struct scan *scan;
+	struct pool *pool;
 	struct job jobs[JOBS];
 	unsigned njob;		/* next free, modulo JOBS */
 	struct job *cur;	/* being delivered */
@@ -538,16 +372,16 @@ window(struct hm_sweep *s)
 	for (;;) {
 		struct job *j;
 
-		while (!s->round_over && !scan_full(s->scan)) {
+		while (!s->round_over && !pool_full(s->pool)) {
 			j = &s->jobs[s->njob % JOBS];
 			if (!job_next(s, j)) {
 				s->round_over = true;
 				break;
 			}
 			s->njob++;
-			scan_put(s->scan, j);
+			pool_put(s->pool, j);
 		}
-		j = scan_take(s->scan);
+		j = pool_take(s->pool);
 		if (j != NULL)
 			return j;
 		if (s->nwant[0] > 0)
@@ -771,9 +605,9 @@ hm_sweep_open(struct hm_fs *fs, unsigned flags, unsigned threads)
 	}
 	/* One window less than there are jobs: the one being delivered must
 	 * not be filled again. */
-	s->scan = scan_open(fs, threads > 1 ? threads - 1 : 0, JOBS - 1,
+	s->pool = pool_open(fs, threads > 1 ? threads - 1 : 0, JOBS - 1,
 	    node_job);
-	if (bad || s->scan == NULL || maps_open(s) < 0) {
+	if (bad || s->pool == NULL || maps_open(s) < 0) {
 		hm_sweep_close(s);
 		return NULL;
 	}
@@ -786,7 +620,7 @@ hm_sweep_open(struct hm_fs *fs, unsigned flags, unsigned threads)
 void
 hm_sweep_pause(struct hm_sweep *s)
 {
-	scan_pause(s->scan);
+	pool_pause(s->pool);
 }
 
 void
@@ -801,7 +635,7 @@ hm_sweep_close(struct hm_sweep *s)
 {
 	if (s == NULL)
 		return;
-	scan_close(s->scan);
+	pool_close(s->pool);
 	for (unsigned i = 0; i < JOBS; i++)
 		free(s->jobs[i].buf);
 	for (unsigned i = 0; i < s->nvol; i++) {
