@@ -432,11 +432,43 @@ hm_commit_files_open(struct hm_fs *fs)
 	return f;
 }
 
+/* Does what a write replaces still lie there?  Times tell little of devices,
+ * and nothing within a tick of the clock. */
+static int
+still_there(struct hm_commit_files *f, const struct write *w)
+{
+	const struct file *from = &f->f[w->vol];
+	uint8_t is[HM_BUFSIZE];
+
+	for (size_t at = 0; at < w->len;) {
+		size_t n = w->len - at < sizeof(is) ? w->len - at : sizeof(is);
+		ssize_t got = pread(from->fd, is, n,
+		    (off_t)(w->byte + at + from->offset));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return hm_fail(f->fs, HM_EIO, 0, "%s: byte %" PRIu64
+			    " can't be read: %s; nothing was changed",
+			    from->name, w->byte + at,
+			    got < 0 ? strerror(errno) : "the file ends before");
+		if (memcmp(is, w->old + at, (size_t)got) != 0)
+			return hm_fail(f->fs, HM_EBUSY, 0, "%s was changed by "
+			    "someone else since it was opened, near byte %"
+			    PRIu64 ": open it again", from->name,
+			    w->byte + at);
+		at += (size_t)got;
+	}
+	return 0;
+}
+
 int
-hm_commit_files_reserve(struct hm_commit_files *f, const struct hm_commit *c)
+hm_commit_files_prepare(struct hm_commit_files *f, const struct hm_commit *c)
 {
 	int rc = 0;
 
+	for (size_t i = 0; rc == 0 && i < c->n; i++)
+		rc = still_there(f, &c->w[i]);
 	for (size_t i = 0; rc == 0 && i < c->n; i++) {
 		const struct file *to = &f->f[c->w[i].vol];
 
@@ -447,7 +479,8 @@ hm_commit_files_reserve(struct hm_commit_files *f, const struct hm_commit *c)
 			    "nothing was changed", to->name, c->info.written,
 			    strerror(errno));
 	}
-	stamp(f->fs);		/* finding room changes the file's times */
+	if (rc != HM_EBUSY)
+		stamp(f->fs);	/* finding room changes the file's times */
 	return rc;
 }
 

@@ -75,9 +75,10 @@ struct hm_commit_files *hm_commit_files_open(struct hm_fs *fs);
 const struct hm_commit_io *hm_commit_files_io(struct hm_commit_files *f);
 /* The file volume no is written to. */
 const char *hm_commit_files_name(const struct hm_commit_files *f, unsigned no);
-/* Find room for all of the plan before anything is written: an image with holes
- * on a full disk is refused, not half written. */
-int hm_commit_files_reserve(struct hm_commit_files *f,
+/* Look whether what the plan replaces still lies there (HM_EBUSY), and find
+ * room for all of it before anything is written: an image with holes on a full disk
+ * is refused, not half written. */
+int hm_commit_files_prepare(struct hm_commit_files *f,
     const struct hm_commit *c);
 /* Without keep, copies made of compressed images are removed. */
 void hm_commit_files_close(struct hm_commit_files *f, bool keep);

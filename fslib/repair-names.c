@@ -434,8 +434,8 @@ compose(const struct object *name, uint64_t links, const struct remains *r,
 
 /*
  * names: those that lead to it.  It is there from the first of them on, or from
- * where its history ends, so that snapshots have it too; with a new TID it would
- * not be in any of them.
+ * where its history ends, so that snapshots have it too; with a new TID none of
+ * them would.
  */
 static int
 make_again(struct hm_fs *fs, const struct object *names, size_t n,

@@ -105,7 +105,7 @@ list_new(struct timeline *t, unsigned order)
 	if (order > LARGEST)
 		return malloc(sizeof(*v) << order);
 	if (v != NULL) {
-		memcpy(&t->given[order], v, sizeof(v));
+		memcpy(&t->given[order], v, sizeof(void *));
 		return v;
 	}
 	if (t->nslabs == 0 || SLAB - t->used < (size_t)1 << order) {
@@ -131,7 +131,7 @@ list_give(struct timeline *t, uint32_t *v, unsigned order)
 		free(v);
 		return;
 	}
-	memcpy(v, &t->given[order], sizeof(v));
+	memcpy(v, &t->given[order], sizeof(void *));
 	t->given[order] = v;
 }
 

@@ -12,7 +12,7 @@
 
 #include "edit.h"
 
-/* -------------------------------------------------------- owners of the data */
+/* ------------------------------------------------------ owners of the data */
 
 /* A record whose data is staged in part. */
 struct owner {
@@ -305,7 +305,8 @@ show_record(struct session *s, struct sink *sink, const struct owner *o,
 
 	sink_text(sink, "record", fresh ? MARK_ADDED : was[0] != '\0' ?
 	    MARK_MOVED : MARK_NONE, "%s%s, node 0x%016" PRIx64 " elms[%d]",
-	    fresh ? "new: " : was, key_text((const struct hm_base *)&o->e, key), o->node, o->idx);
+	    fresh ? "new: " : was,
+	    key_text((const struct hm_base *)&o->e, key), o->node, o->idx);
 	if (len < t->size) {	/* an older, shorter form */
 		memset(old + len, 0, t->size - len);
 		memset(new + len, 0, t->size - len);

@@ -81,7 +81,7 @@ carry_out(struct session *s, struct hm_commit *c, const struct args *args,
 	if (f == NULL)
 		return -1;
 	undo_name(s, args, name, sizeof(name));
-	rc = hm_commit_files_reserve(f, c);
+	rc = hm_commit_files_prepare(f, c);
 	if (rc == 0)
 		rc = hm_undofile_write(c, name);
 	if (rc == 0) {

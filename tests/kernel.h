@@ -3,7 +3,7 @@
  * document alone: files, no library but for the checksums, and as strict as it
  * is.  What anvil's own recovery forgives is a refused mount here.
  *
- * It writes to the files and keeps what was there, so that it can be taken back.
+ * It writes to the files and keeps what was there, for kernel_take_back.
  */
 #ifndef TESTS_KERNEL_H
 #define TESTS_KERNEL_H

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../fslib/mutate.h"
@@ -920,6 +921,47 @@ holes_on_a_full_disk_are_no_loss(void **state)
 	scrap(&d);
 }
 
+/* Between the plan and the lock someone writes, and puts the time back. */
+static void
+what_was_written_behind_the_plan_is_seen(void **state)
+{
+	struct disk d;
+	struct hm_commit *c;
+	struct hm_commit_files *f;
+	struct hm_fs *fs;
+	struct stat st;
+	uint8_t b = 0x5A;
+	uint64_t at = 0;
+	unsigned step, vol;
+	const uint8_t *data;
+	size_t len;
+
+	(void)state;
+	scratch(&d, "empty-v7");
+	fs = disk_open(&d);
+	edit(fs, 1);
+	c = plan(fs);
+	f = hm_commit_files_open(fs);
+	assert_non_null(f);
+	ok(fs, hm_commit_files_prepare(f, c));
+	hm_commit_files_close(f, false);
+	for (size_t i = 0; hm_commit_write(c, i, &step, &vol, &at, &data,
+	    &len) && at < HM_BUFSIZE; i++)
+		;
+	assert_true(at >= HM_BUFSIZE);
+	assert_int_equal(fstat(d.fd[0], &st), 0);
+	assert_int_equal(pwrite(d.fd[0], &b, 1, (off_t)at + 7), 1);
+	assert_int_equal(futimens(d.fd[0],
+	    (struct timespec[]){ st.st_atim, st.st_mtim }), 0);
+	f = hm_commit_files_open(fs);
+	assert_non_null(f);
+	assert_int_equal(hm_commit_files_prepare(f, c), HM_EBUSY);
+	hm_commit_files_close(f, false);
+	hm_commit_free(c);
+	hm_close(fs);
+	scrap(&d);
+}
+
 /* The fields by which recovery finds its way can't be part of what it takes
  * back; as raw bytes they can be written. */
 static void
@@ -1007,6 +1049,7 @@ main(void)
 		cmocka_unit_test(putting_back_can_be_cut_anywhere),
 		cmocka_unit_test(holes_on_a_full_disk_are_no_loss),
 		cmocka_unit_test(fields_recovery_goes_by_are_refused),
+		cmocka_unit_test(what_was_written_behind_the_plan_is_seen),
 		cmocka_unit_test(an_unclean_fifo_without_recovery_is_refused),
 	};
 

@@ -242,7 +242,8 @@ repair_freemap_rebuilds_what_was_wiped(void **state)
 static unsigned
 name_damage(struct hm_fs *fs)
 {
-	struct hm_check_opts o = { .parts = HM_PART_NAMESPACE, .no_paths = true };
+	struct hm_check_opts o = { .parts = HM_PART_NAMESPACE,
+	    .no_paths = true };
 	struct hm_check *c = hm_check_open(fs, &o);
 	struct hm_finding f;
 	unsigned n = 0;
