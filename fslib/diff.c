@@ -1,6 +1,6 @@
 /*
- * diff.c - what changed between two states: two positions in time, or without
- * and with the staged edits.
+ * diff.c - what changed between two states: two positions in time, without and
+ * with the staged edits, or two images.
  *
  * Records are compared by key, so that elements that shift inside a node, move
  * to another node or lie in rewritten nodes are no change.
@@ -45,12 +45,15 @@ struct side {
 	struct u64s nodes;	/* all that were looked at */
 	struct elms elms;
 	struct hm_namer *namer;	/* or NULL */
+	uint32_t pfs;		/* localization of the only one wanted */
 };
 
 struct differ {
 	struct hm_fs *fs;	/* for errors */
 	struct side a, b;
 	struct u64s pages;	/* touched, as zone-2 addresses of 4 KiB */
+	const struct hm_diff_opts *opts; /* of two images, or NULL */
+	bool by_content;	/* two volumes: where data lies says nothing */
 	struct hm_diff *out;
 };
 
@@ -117,6 +120,26 @@ mark_up(struct differ *d, struct side *s, uint64_t addr)
 
 /* ----------------------------------------------------------- the way down */
 
+/* Does the question ask for this element?  Those of two PFSs are made alike. */
+static bool
+wanted(const struct differ *d, const struct side *s, struct hm_leaf *e)
+{
+	if (d->opts == NULL)
+		return true;
+	if (d->opts->one_pfs) {
+		if ((e->localization & 0xFFFF0000u) != s->pfs)
+			return false;
+		e->localization &= 0xFFFF;
+	}
+	if (d->opts->until != 0) {
+		if (e->create_tid > d->opts->until)
+			return false;
+		if (e->delete_tid > d->opts->until)
+			e->delete_tid = 0;
+	}
+	return true;
+}
+
 static int
 see_node(struct differ *d, struct side *s, uint64_t addr,
     const struct hm_node *node)
@@ -124,6 +147,10 @@ see_node(struct differ *d, struct side *s, uint64_t addr,
 	if (!push(&s->nodes, addr))
 		return no_memory(d);
 	for (int i = 0; node->type == 'L' && i < hm_node_count(node); i++) {
+		struct hm_leaf e = node->elms[i].leaf;
+
+		if (!wanted(d, s, &e))
+			continue;
 		if (s->elms.n == s->elms.cap) {
 			size_t cap = s->elms.cap ? s->elms.cap * 2 : 256;
 			struct elm *v = realloc(s->elms.v, cap * sizeof(*v));
@@ -133,8 +160,7 @@ see_node(struct differ *d, struct side *s, uint64_t addr,
 			s->elms.v = v;
 			s->elms.cap = cap;
 		}
-		s->elms.v[s->elms.n++] =
-		    (struct elm){ node->elms[i].leaf, addr };
+		s->elms.v[s->elms.n++] = (struct elm){ e, addr };
 	}
 	return 0;
 }
@@ -247,8 +273,9 @@ find_path(struct side *s, const struct hm_leaf *e, uint64_t tid, char **path)
 {
 	if (s->namer == NULL)
 		s->namer = hm_namer_open(s->fs);
-	if (s->namer == NULL || hm_namer_path(s->namer, e->localization >> 16,
-	    (uint64_t)e->obj_id, tid, path) != 0)
+	if (s->namer == NULL || hm_namer_path(s->namer,
+	    (e->localization | s->pfs) >> 16, (uint64_t)e->obj_id, tid,
+	    path) != 0)
 		*path = NULL;
 }
 
@@ -277,6 +304,76 @@ describe(struct side *s, const struct hm_leaf *e, struct hm_diff_item *i)
 	return join(i, text);
 }
 
+/* The data of both: false when one of them cannot be read. */
+static bool
+both_data(struct differ *d, const struct elm *a, const struct elm *b,
+    void *x, void *y, size_t *nx, size_t *ny)
+{
+	struct hm_dirent *p = x, *q = y;
+
+	if (hm_record_read(d->a.fs, &a->e, x, nx) != 0 ||
+	    hm_record_read(d->b.fs, &b->e, y, ny) != 0)
+		return false;
+	/* A directory entry names its own PFS, which a mirror translates. */
+	if (d->opts != NULL && d->opts->one_pfs &&
+	    a->e.rec_type == HM_REC_DIRENTRY &&
+	    *nx >= sizeof(*p) && *ny >= sizeof(*q) &&
+	    p->localization == d->a.pfs && q->localization == d->b.pfs)
+		p->localization = q->localization;
+	return true;
+}
+
+/*
+ * Is it the same record?  In two volumes its data lies elsewhere, and its CRC
+ * is of the volume's version: then the data itself decides.
+ */
+static bool
+same_record(struct differ *d, const struct elm *a, const struct elm *b)
+{
+	uint8_t x[HM_XBUFSIZE], y[HM_XBUFSIZE];
+	struct hm_leaf same = a->e;
+	size_t nx, ny;
+
+	if (!d->by_content)
+		return memcmp(&a->e, &b->e, sizeof(same)) == 0;
+	same.data_offset = b->e.data_offset;
+	if (memcmp(&same, &b->e, sizeof(same)) == 0)
+		return true;
+	same.data_crc = b->e.data_crc;
+	return memcmp(&same, &b->e, sizeof(same)) == 0 &&
+	    both_data(d, a, b, x, y, &nx, &ny) && nx == ny && memcmp(x, y, nx) == 0;
+}
+
+/* What differs in the data of an inode. */
+static int
+inode_words(struct differ *d, const struct elm *a, const struct elm *b,
+    struct hm_diff_item *i)
+{
+	uint8_t x[HM_XBUFSIZE], y[HM_XBUFSIZE];
+	size_t nx, ny;
+
+	if (a->e.rec_type != HM_REC_INODE || a->e.data_crc == b->e.data_crc ||
+	    !both_data(d, a, b, x, y, &nx, &ny) || nx != ny ||
+	    nx < sizeof(struct hm_inode))
+		return 0;
+	return words_fields(hm_type_named("inode"), x, y, 0,
+	    sizeof(struct hm_inode), join, i);
+}
+
+static int
+record_words(struct differ *d, const struct elm *a, const struct elm *b,
+    struct hm_diff_item *i)
+{
+	struct hm_leaf old = a->e;
+	int rc;
+
+	if (d->by_content)
+		old.data_offset = b->e.data_offset;
+	rc = words_fields(hm_type_named("leaf"), &old, &b->e, 0, sizeof(old),
+	    join, i);
+	return rc == 0 ? inode_words(d, a, b, i) : rc;
+}
+
 static int
 record(struct differ *d, const struct elm *a, const struct elm *b)
 {
@@ -287,10 +384,9 @@ record(struct differ *d, const struct elm *a, const struct elm *b)
 	struct hm_leaf same;
 	int rc = 0;
 
-	if (a != NULL && b != NULL) {
+	if (a != NULL && b != NULL && !d->by_content) {
 		same = a->e;
 		same.data_offset = b->e.data_offset;
-		same.data_crc = b->e.data_crc;
 		if (memcmp(&same, &b->e, sizeof(same)) == 0)
 			kind = HM_DIFF_MOVED;
 	}
@@ -301,10 +397,11 @@ record(struct differ *d, const struct elm *a, const struct elm *b)
 		i->old = a->e;
 	if (b != NULL)
 		i->new = b->e;
+	i->old.localization |= a != NULL ? d->a.pfs : 0;
+	i->new.localization |= b != NULL ? d->b.pfs : 0;
 	rc = describe(b != NULL ? &d->b : &d->a, &one->e, i);
 	if (rc == 0 && a != NULL && b != NULL)
-		rc = words_fields(hm_type_named("leaf"), &a->e, &b->e, 0,
-		    sizeof(a->e), join, i);
+		rc = record_words(d, a, b, i);
 	find_path(b != NULL ? &d->b : &d->a, &one->e,
 	    one->e.delete_tid != 0 ? one->e.delete_tid - 1 :
 	    one->e.create_tid, &i->path);
@@ -342,8 +439,7 @@ compare_records(struct differ *d)
 		} else if (c > 0) {
 			rc = record(d, NULL, &b->v[j++]);
 		} else {
-			if (memcmp(&a->v[i].e, &b->v[j].e,
-			    sizeof(struct hm_leaf)) != 0)
+			if (!same_record(d, &a->v[i], &b->v[j]))
 				rc = record(d, &a->v[i], &b->v[j]);
 			i++;
 			j++;
@@ -400,9 +496,22 @@ compare_nodes(struct differ *d)
 /* ------------------------------------------------------------- the freemap */
 
 static int
+compare_bigblock(struct differ *d, uint64_t bb, const struct hm_layer2 *a,
+    const struct hm_layer2 *b)
+{
+	struct hm_diff_item *o;
+
+	if (memcmp(a, b, sizeof(*a)) == 0)
+		return 0;
+	o = item(d, HM_DIFF_BIGBLOCK, HM_DIFF_CHANGED, bb);
+	return o == NULL || words_fields(hm_type_named("layer2"), a, b, 0,
+	    offsetof(struct hm_layer2, entry_crc), join, o) != 0 ?
+	    no_memory(d) : 0;
+}
+
+static int
 compare_layer2(struct differ *d, struct hm_targets *t, uint64_t page)
 {
-	const struct hm_type *type = hm_type_named("layer2");
 	struct hm_layer2 a[HM_NODE_SIZE / sizeof(struct hm_layer2)];
 	struct hm_layer2 b[HM_NODE_SIZE / sizeof(struct hm_layer2)];
 	struct hm_target what;
@@ -413,17 +522,9 @@ compare_layer2(struct differ *d, struct hm_targets *t, uint64_t page)
 	    hm_read(d->a.fs, page, a, sizeof(a)) != 0 ||
 	    hm_read(d->b.fs, page, b, sizeof(b)) != 0)
 		return 0;
-	for (size_t i = 0; i < sizeof(a) / sizeof(a[0]) && rc == 0; i++) {
-		struct hm_diff_item *o;
-
-		if (memcmp(&a[i], &b[i], sizeof(a[i])) == 0)
-			continue;
-		o = item(d, HM_DIFF_BIGBLOCK, HM_DIFF_CHANGED,
-		    what.bigblock + i * HM_BIGBLOCK);
-		if (o == NULL || words_fields(type, &a[i], &b[i], 0,
-		    offsetof(struct hm_layer2, entry_crc), join, o) != 0)
-			rc = no_memory(d);
-	}
+	for (size_t i = 0; i < sizeof(a) / sizeof(a[0]) && rc == 0; i++)
+		rc = compare_bigblock(d, what.bigblock + i * HM_BIGBLOCK,
+		    &a[i], &b[i]);
 	return rc;
 }
 
@@ -599,5 +700,79 @@ hm_diff_staged(struct hm_fs *fs, struct hm_diff *out)
 	}
 	free(d.pages.v);
 	hm_view_close(d.a.fs);
+	return rc;
+}
+
+/* -------------------------------------------------------------- two images */
+
+static int
+whole_tree(struct differ *d, struct side *s)
+{
+	struct hm_walk *w = hm_walk_open(s->fs,
+	    hm_root(s->fs)->vol0_btree_root);
+	struct hm_visit v;
+	int rc;
+
+	if (w == NULL)
+		return no_memory(d);
+	while ((rc = hm_walk_next(w, &v)) > 0) {
+		rc = hm_interrupted(d->fs) ? HM_EINTR :
+		    see_node(d, s, v.off, v.node);
+		if (rc != 0)
+			break;
+	}
+	hm_walk_close(w);
+	return rc;
+}
+
+/* The big-blocks of the one that the other knows as well, or does not. */
+static int
+whole_freemap(struct differ *d)
+{
+	struct hm_freemap *a = hm_freemap_open(d->a.fs);
+	struct hm_layer2 x, y;
+	uint64_t bb;
+	int rc = 0;
+
+	if (a == NULL)
+		return 0;	/* its finding is check's */
+	while (rc == 0 && (rc = hm_freemap_next(a, &bb, &x)) > 0)
+		rc = hm_layer2(d->b.fs, bb, &y, NULL) != 0 ? 0 :
+		    compare_bigblock(d, bb, &x, &y);
+	hm_freemap_close(a);
+	return rc;
+}
+
+int
+hm_diff_images(struct hm_fs *fs, struct hm_fs *other,
+    const struct hm_diff_opts *opts, struct hm_diff *out)
+{
+	struct differ d = { .fs = fs, .out = out, .opts = opts,
+		.a = { .fs = fs }, .b = { .fs = other } };
+	bool part = opts->one_pfs || opts->until != 0;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	if (opts->one_pfs) {
+		d.a.pfs = (uint32_t)opts->pfs[0] << 16;
+		d.b.pfs = (uint32_t)opts->pfs[1] << 16;
+	}
+	d.by_content = d.a.pfs != d.b.pfs || memcmp(&hm_root(fs)->vol_fsid,
+	    &hm_root(other)->vol_fsid, sizeof(hm_root(fs)->vol_fsid)) != 0;
+	rc = whole_tree(&d, &d.a);
+	if (rc == 0)
+		rc = whole_tree(&d, &d.b);
+	if (rc == 0)
+		rc = compare_records(&d);
+	/* Where things lie can be compared in copies of one file system. */
+	if (rc == 0 && !d.by_content && !part) {
+		rc = compare_nodes(&d);
+		if (rc == 0)
+			rc = whole_freemap(&d);
+		if (rc == 0)
+			rc = compare_header(&d);
+	}
+	side_close(&d.a);
+	side_close(&d.b);
 	return rc;
 }

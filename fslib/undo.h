@@ -326,6 +326,20 @@ int hm_diff_times(struct hm_fs *fs, uint64_t older, uint64_t newer,
     struct hm_diff *out);
 /* What the staged edits change of what lies below them. */
 int hm_diff_staged(struct hm_fs *fs, struct hm_diff *out);
+struct hm_diff_opts {
+	bool one_pfs;		/* only records of pfs[0] of the first image and */
+	uint16_t pfs[2];	/* of pfs[1] of the second, as if it were one */
+	uint64_t until;		/* 0, or as if nothing had happened after this TID */
+};
+/*
+ * What the image `other` has that fs has not (added), and so on, as both are
+ * seen now.  Reads both trees whole.  Nodes, big-blocks and the header are
+ * compared when both are copies of one file system and opts ask for all of it;
+ * of two file systems or two PFSs records are the same that hold the same data.
+ * Findings about the other image wait in its handle.
+ */
+int hm_diff_images(struct hm_fs *fs, struct hm_fs *other,
+    const struct hm_diff_opts *opts, struct hm_diff *out);
 void hm_diff_free(struct hm_diff *d);
 
 #endif

@@ -1,10 +1,12 @@
 /*
  * cmd-diff.c - diff: what changed between two positions in time, or by the
- * staged edits.
+ * staged edits; compare: the same between two images.
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "when.h"
 
@@ -119,6 +121,9 @@ cmd_diff_run(struct session *s, const struct args *args, struct sink *sink)
 	struct hm_time at;
 	int rc = 0;
 
+	if (args_count(args) > 0 && access(args_str(args, 0), F_OK) == 0)
+		return session_usage(s, "diff compares times of this image: "
+		    "for another image `compare %s'", args_str(args, 0));
 	if (args_count(args) == 0 && hm_staged(s->fs) > 0) {
 		rc = hm_diff_staged(s->fs, &d);
 	} else {
@@ -165,4 +170,110 @@ const struct command cmd_diff = {
 	.example = "diff cycle:-1",
 	.flags = CMD_PROGRESS,
 	.run = cmd_diff_run,
+};
+
+/* N, or N:M: the same in the other image, or another. */
+static bool
+parse_pfs(const char *text, struct hm_diff_opts *o)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 0), m = n;
+
+	if (end == text)
+		return false;
+	if (*end == ':') {
+		const char *second = end + 1;
+
+		m = strtoul(second, &end, 0);
+		if (end == second)
+			return false;
+	}
+	o->one_pfs = true;
+	o->pfs[0] = (uint16_t)n;
+	o->pfs[1] = (uint16_t)m;
+	return *end == '\0' && n <= UINT16_MAX && m <= UINT16_MAX;
+}
+
+static struct hm_fs *
+open_other(struct session *s, const struct args *args)
+{
+	struct hm_open_opts opts = { .interrupt = s->sh->interrupt };
+	unsigned n = args_count(args);
+	const char **paths = calloc(n, sizeof(*paths));
+	struct hm_error err;
+	struct hm_fs *fs;
+
+	if (paths == NULL) {
+		session_fail(s, "out of memory");
+		return NULL;
+	}
+	for (unsigned i = 0; i < n; i++)
+		paths[i] = args_str(args, i);
+	fs = hm_open(paths, (int)n, &opts, &err);
+	free(paths);
+	if (fs == NULL)
+		session_fail(s, "%s", err.text);
+	return fs;
+}
+
+static int
+cmd_compare_run(struct session *s, const struct args *args, struct sink *sink)
+{
+	const char *pfs = args_opt(args, "pfs");
+	struct hm_diff_opts opts = { .until = args_opt_u64(args, "until", 0) };
+	bool itself = args_count(args) == 0;
+	struct hm_diff d = { 0 };
+	struct hm_fs *other;
+	int rc;
+
+	if (pfs != NULL && !parse_pfs(pfs, &opts))
+		return session_usage(s, "%s is no pair of PFSs: N or N:M, "
+		    "each 0 to 65535", pfs);
+	if (itself && opts.pfs[0] == opts.pfs[1])
+		return session_usage(s, "compare needs the file of another "
+		    "image, or two PFSs of this one: --pfs 1:2");
+	other = itself ? s->fs : open_other(s, args);
+	if (other == NULL)
+		return -1;
+	rc = hm_diff_images(s->fs, other, &opts, &d);
+	if (rc == 0)
+		send(s, sink, &d);
+	hm_diff_free(&d);
+	if (!itself) {
+		if (hm_findings_seen(other) > 0)
+			session_say(s, "%s is damaged itself: what is missing "
+			    "in it may be there out of reach; check it",
+			    args_str(args, 0));
+		hm_close(other);
+	}
+	return rc == 0 ? 0 : -1;
+}
+
+const struct command cmd_compare = {
+	.name = "compare",
+	.chapter = "Time",
+	.brief = "what another image has that differs: a later copy, a mirror",
+	.operands = (const struct operand[]){
+		{ .name = "FILE", .kind = OP_FILE, .optional = true,
+		    .many = true },
+		{ .kind = OP_NONE },
+	},
+	.options = (const struct option[]){
+		{ 'p', "pfs", { .name = "N[:M]", .kind = OP_WORD },
+		    "only PFS N, with M of the other image" },
+		{ 'u', "until", { .name = "TID", .kind = OP_TID },
+		    "as if nothing had happened after TID" },
+		{ 0, NULL, { 0 }, NULL },
+	},
+	.help = "FILE (all volumes of it) is the other image. As diff shows it: +\n"
+	    "only FILE has it, - only this one has it, ~ changed, > the same\n"
+	    "data at another place. Records are compared by key, wherever in\n"
+	    "the tree they lie; of copies of one file system also nodes,\n"
+	    "big-blocks and the header. Of two file systems or two PFSs records\n"
+	    "are equal that hold the same data: --pfs 1:2 is a master and its\n"
+	    "slave, in one image when no FILE is given. What the slave cannot\n"
+	    "have yet is left out with --until and its sync_end_tid (pfs).",
+	.example = "compare --pfs 0:1",
+	.flags = CMD_PROGRESS,
+	.run = cmd_compare_run,
 };

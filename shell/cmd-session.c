@@ -31,6 +31,7 @@ static const struct topic topics[] = {
 	    "a file that changed         history PATH, watch PATH, ls PATH@@0x..\n"
 	    "something that was better   cycles, diff cycle:-3, time cycle -3,\n"
 	    "                            bisect E6\n"
+	    "another copy, a mirror      compare FILE, compare --pfs 1:2\n"
 	    "a file system that is full  usage, pfs, snapshots\n"
 	    "a file that was deleted     dirents name=NAME, then ls DIR@@0xTID,\n"
 	    "                            extract PATH@@0xTID TO\n"
