@@ -119,6 +119,7 @@ struct hm_check {
 	unsigned nvm;
 
 	struct hm_sweep *sweep;
+	struct hm_tested tested;	/* but its nodes */
 	uint64_t nodes, lost;	/* nodes seen, subtrees not followed */
 	bool fifo_active;
 	uint64_t stale_tail, stale_undos; /* records behind a clean end */

@@ -385,6 +385,7 @@ layer2_entry(struct hm_check *c, struct tables *t, uint64_t where, uint64_t bb,
 	/* Behind the end of the volume some say it for all. */
 	if (b == NULL && t->tail++ >= TAIL_SAID)
 		return;
+	c->tested.layer2 += b != NULL && e->zone != HM_ZONE_UNAVAIL;
 	if (hm_layer2_verdict(c->fs, e, NULL) == HM_CRC_BAD)
 		chk_say(c, "E11", &s, "layer-2 entry of big-block 0x%016" PRIx64
 		    ": CRC is 0x%08x", bb, e->entry_crc);
@@ -517,6 +518,7 @@ layer1_entry(struct hm_check *c, struct tables *t, uint64_t where, unsigned i,
 	struct hm_phys ph;
 	int rc;
 
+	c->tested.layer1 += must_exist(c, i);
 	/* Of space no volume has, some say it for all. */
 	if (!must_exist(c, i) && t->unused++ >= TAIL_SAID)
 		return 0;

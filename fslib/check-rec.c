@@ -280,6 +280,8 @@ item_done(struct hm_check *c, const struct item *it)
 {
 	int rc = 0;
 
+	c->tested.records += it->read;
+	c->tested.bytes += it->read ? (uint64_t)it->elm.data_len : 0;
 	if (it->verdict == HM_CRC_BAD)
 		note_bad(c, it);
 	if (!it->read && it->elm.rec_type == HM_REC_DIRENTRY)

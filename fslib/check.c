@@ -409,3 +409,12 @@ hm_check_count(const struct hm_check *c, unsigned i)
 {
 	return i < NSYMPTOMS ? c->count[i] : 0;
 }
+
+void
+hm_check_tested(const struct hm_check *c, struct hm_tested *out)
+{
+	*out = c->tested;
+	out->nodes = c->nodes;
+	if (!WANT(c, FREEMAP))
+		out->layer1 = out->layer2 = 0;
+}

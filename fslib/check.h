@@ -85,6 +85,14 @@ void hm_check_progress(const struct hm_check *c, const char **what,
 /* How often the i-th symptom of hm_symptoms was met.  Harmless ones come out as
  * findings a few times each, but all are counted. */
 uint64_t hm_check_count(const struct hm_check *c, unsigned i);
+/* What has been looked at so far; 0 is what no part that was asked for needs. */
+struct hm_tested {
+	uint64_t layer1, layer2; /* entries of the freemap for what is there */
+	uint64_t nodes;		/* reached */
+	uint64_t records;	/* whose data was read */
+	uint64_t bytes;		/* of that data, each record's own */
+};
+void hm_check_tested(const struct hm_check *c, struct hm_tested *out);
 void hm_check_close(struct hm_check *c);
 
 /* ------------------------------------- every node, in the order of the disk */

@@ -103,6 +103,34 @@ tell_counts(struct session *s, struct sink *sink, const struct hm_check *c,
 		session_note(s, "%s", line);
 }
 
+/* What the verdict rests on. */
+static void
+tell_tested(struct session *s, struct sink *sink, const struct hm_check *c)
+{
+	char line[200] = "";
+	struct hm_tested t;
+	size_t at = 0;
+
+	hm_check_tested(c, &t);
+	if (t.layer2 > 0)
+		at += (size_t)snprintf(line, sizeof(line), ", %" PRIu64
+		    " layer-1 and %" PRIu64 " layer-2 entries", t.layer1,
+		    t.layer2);
+	if (t.nodes > 0)
+		at += (size_t)snprintf(line + at, sizeof(line) - at, ", %"
+		    PRIu64 " nodes", t.nodes);
+	if (t.records > 0)
+		snprintf(line + at, sizeof(line) - at, ", %" PRIu64
+		    " records of %"
+		    PRIu64 " bytes", t.records, t.bytes);
+	if (line[0] == '\0')
+		return;
+	if (s->format == FORMAT_TEXT)
+		sink_line(sink, "tested: %s", line + 2);
+	else
+		session_note(s, "tested: %s", line + 2);
+}
+
 static uint64_t
 count_of(const struct hm_check *c, const char *id)
 {
@@ -286,6 +314,7 @@ run_check(struct session *s, const struct hm_check_opts *opts,
 	if (k->sink != NULL) {
 		tell_rest(k->sink, k);
 		tell_unclean(s, k->sink, c);
+		tell_tested(s, k->sink, c);
 		tell_counts(s, k->sink, c, rc == HM_EINTR ?
 		    "interrupted, so far: " : rc == 1 ? "stopped after: " :
 		    "");

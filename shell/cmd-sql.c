@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,66 @@ may_be_file(const char *error, const char *name)
 	    strchr(name, '.') != NULL || strchr(name, '/') != NULL;
 }
 
+/* A word that occurs in the text, with nothing of a name around it. */
+static bool
+mentions(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = text; (p = strcasestr(p, name)) != NULL; p += n)
+		if ((p == text || !(isalnum((unsigned char)p[-1]) ||
+		    p[-1] == '_')) && !(isalnum((unsigned char)p[n]) ||
+		    p[n] == '_'))
+			return true;
+	return false;
+}
+
+/*
+ * What SQL calls an unknown table or column, and the name nearest to it: of a
+ * column, among those of the relations the question is about.
+ */
+static int
+sql_usage(struct session *s, struct sql *q, const char *text)
+{
+	static const char table[] = "no such table: ";
+	static const char column[] = "no such column: ";
+	const char *error = sql_error(q), *names[512], *word, *near, *last;
+	unsigned n = 0, asked = 0;
+	bool of_table = strncmp(error, table, sizeof(table) - 1) == 0;
+
+	if (!of_table && strncmp(error, column, sizeof(column) - 1) != 0)
+		return session_usage(s, "sql: %s", error);
+	word = strchr(error, ':') + 2;
+	if (!of_table && (last = strrchr(word, '.')) != NULL)
+		word = last + 1;
+	last = NULL;
+	for (unsigned i = 0; hm_relations[i] != NULL && n < 511; i++) {
+		const struct hm_relation *r = hm_relations[i];
+
+		if (of_table) {
+			names[n++] = r->name;
+			continue;
+		}
+		if (!mentions(text, r->name))
+			continue;
+		asked++;
+		last = r->name;
+		for (unsigned k = 0; k < r->ncols && n < 511; k++)
+			names[n++] = r->cols[k].name;
+	}
+	names[n] = NULL;
+	near = nearest_name(word, names);
+	if (near != NULL)
+		return session_usage(s, "sql: %s, did you mean %s", error,
+		    near);
+	if (asked == 1)
+		return session_usage(s, "sql: %s, help %s lists them", error,
+		    last);
+	return session_usage(s, "sql: %s, %s", error, of_table ?
+	    "the tables are the relations: help sql" :
+	    "help and a table's name lists its columns");
+}
+
 static int
 run_text(struct session *s, struct sql *q, const char *text, struct sink *sink)
 {
@@ -210,7 +271,7 @@ run_text(struct session *s, struct sql *q, const char *text, struct sink *sink)
 		    (size_t)(cut - text), &y, &tail) > 0)
 			return run_into(s, q, y, "", name, cut[1] == '>');
 	}
-	return session_usage(s, "sql: %s", error);
+	return sql_usage(s, q, text);
 }
 
 static int
@@ -375,9 +436,10 @@ cmd_each_run(struct session *s, const struct args *args, struct sink *sink)
 	if (q == NULL)
 		return session_fail(s, "out of memory");
 	rc = sql_prepare(q, text, strlen(text), &y, NULL);
-	if (rc <= 0)
-		rc = session_usage(s, "sql: %s", rc == 0 ?
-		    "a SELECT is needed" : sql_error(q));
+	if (rc == 0)
+		rc = session_usage(s, "each needs a SELECT");
+	else if (rc < 0)
+		rc = sql_usage(s, q, text);
 	else
 		rc = each_row(s, q, y, args_str(args, 1), sink);
 	sql_finish(y);
