@@ -329,6 +329,9 @@ contradiction(const struct hm_layer2 *e)
 			return "append_off is a multiple of 16 up to 8388608";
 		if (e->append_off == 0)
 			return "an owned big-block has append_off above 0";
+		/* Only file data are shared by deduplication. */
+		if (e->bytes_free < 0 && e->zone <= HM_ZONE_META)
+			return "bytes_free of zones 8 and 9 is at least 0";
 		return NULL;
 	default:
 		return "the zone is 0, 3, 4, 8 to 11 or 15";
@@ -352,7 +355,8 @@ entry_rules(struct hm_check *c, uint64_t where, uint64_t bb,
 		    inside ? "inside" : "behind the end of");
 	if (e->zone < HM_ZONE_BTREE || e->zone > HM_ZONE_SMALL)
 		return;
-	if (e->bytes_free < 0 && hm_version(c->fs) >= 5)
+	if (e->bytes_free < 0 && e->zone >= HM_ZONE_LARGE &&
+	    hm_version(c->fs) >= 5)
 		chk_say(c, "H9", &b, "bytes_free is %d: deduplicated",
 		    e->bytes_free);
 	if (e->bytes_free == HM_BIGBLOCK)

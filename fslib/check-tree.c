@@ -6,6 +6,7 @@
  * the element, with its index.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "check-int.h"
@@ -324,6 +325,18 @@ mirror_leaf(struct hm_check *c, const struct hm_swept *s, int count)
 	}
 }
 
+/* How many elements of a leaf are newer than its parent knows. */
+static unsigned
+newer_than(const struct hm_node *n, int count, uint64_t tid)
+{
+	unsigned k = 0;
+
+	for (int i = 0; i < count; i++)
+		k += n->elms[i].base.create_tid > tid ||
+		    n->elms[i].base.delete_tid > tid;
+	return k;
+}
+
 static void
 node_mirror(struct hm_check *c, const struct hm_swept *s, int count)
 {
@@ -331,10 +344,15 @@ node_mirror(struct hm_check *c, const struct hm_swept *s, int count)
 
 	if (s->from != 0 && n->mirror_tid > s->mirror_tid) {
 		struct say w = at_node(s);
+		char hidden[60] = "";
 
+		if (n->type == 'L')
+			snprintf(hidden, sizeof(hidden), ", which hides %u "
+			    "of %d records from a mirror",
+			    newer_than(n, count, s->mirror_tid), count);
 		chk_say(c, "W4", &w, "mirror_tid 0x%016" PRIx64 " is above the "
-		    "0x%016" PRIx64 " of element %d of 0x%016" PRIx64,
-		    n->mirror_tid, s->mirror_tid, s->idx, s->from);
+		    "0x%016" PRIx64 " of element %d of 0x%016" PRIx64 "%s",
+		    n->mirror_tid, s->mirror_tid, s->idx, s->from, hidden);
 	}
 	if (n->type == 'L') {
 		mirror_leaf(c, s, count);

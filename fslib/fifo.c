@@ -40,7 +40,7 @@ static const char *const why_text[] = {
 	[HM_FIFO_UNREADABLE] = "it could not be read",
 	[HM_FIFO_SIGNATURE] = "its head signature is not 0xc84e",
 	[HM_FIFO_SIZE] =
-	    "its size is not a multiple of 8 inside a 16 KiB buffer",
+	    "its size is 0 or not a multiple of 8 inside a 16 KiB buffer",
 	[HM_FIFO_TAIL] = "its tail does not agree with its head",
 	[HM_FIFO_CRC] = "its CRC is wrong",
 	[HM_FIFO_POSITION] = "it is not at a place where a record can be",

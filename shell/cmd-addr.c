@@ -448,7 +448,8 @@ const struct command cmd_crc = {
 	    "crc solve looks for what would make a bad CRC right: one bit, one\n"
 	    "byte, an aligned word (the CRC is linear, so nothing is tried bit\n"
 	    "by bit), an older state kept by UNDO records, or a mixture of its\n"
-	    "512-byte sectors with those of now, as a torn write leaves it.",
+	    "512-byte sectors with those of now, as a torn write leaves it. In\n"
+	    "file data it shows runs of one pattern, and text in what is none.",
 	.example = "crc root",
 	.run = cmd_crc_run,
 };

@@ -89,6 +89,7 @@ neighbour(struct session *s, struct sink *sink, bool next)
 static int
 one_record(struct session *s, struct sink *sink, const char *word)
 {
+	struct hm_undone u;
 	struct hm_place p;
 	uint64_t n;
 	char *end;
@@ -108,6 +109,10 @@ one_record(struct session *s, struct sink *sink, const char *word)
 		    p.addr);
 	if (record_at(s, p.addr, &n) < 0)
 		return bare_record(s, sink, p.addr);
+	if (hm_time_record(s->fs, n, &u) == 1 &&
+	    !u.redo && p.addr >= u.addr + 40 + ((u.len + 7) & ~7U))
+		sink_line(sink, "no valid record is at 0x%016" PRIx64 ", the "
+		    "one before it is:", p.addr);
 	return show_record(s, sink, n);
 }
 

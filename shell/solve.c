@@ -61,9 +61,99 @@ solution_row(struct sink *sink, const struct hm_solution *v)
 	sink_row(sink, &row, MARK_NONE);
 }
 
+/* -------------------------------------------- what does not seem to belong */
+
+enum {
+	RUN_SAID = 6,		/* runs that are told */
+	RUN_MIN = 64,		/* bytes of the same few bytes again and again */
+	TEXT_MIN = 24,		/* bytes of text in what is no text */
+};
+
+static bool
+is_text(uint8_t b)
+{
+	return (b >= 0x20 && b < 0x7f) || b == '\n' || b == '\r' || b == '\t';
+}
+
+/* How far the bytes at p repeat themselves, as words of `period` bytes. */
+static size_t
+repeats(const uint8_t *p, size_t left, size_t period)
+{
+	size_t n = period;
+
+	while (n < left && p[n] == p[n - period])
+		n++;
+	return n <= period ? 0 : n - n % period;
+}
+
+static void
+tell_run(struct sink *sink, size_t at, size_t n, const char *what)
+{
+	sink_line(sink, "bytes %zu to %zu: %zu bytes of %s%s", at, at + n - 1,
+	    n, what, at % 512 == 0 && n % 512 == 0 ? ", whole sectors" : "");
+}
+
+/* A run that begins at p: its length and what it is, or 0. */
+static size_t
+run_at(const uint8_t *p, size_t left, bool text, char *what, size_t size)
+{
+	static const uint8_t periods[] = { 1, 2, 3, 4, 8 };
+	size_t n;
+
+	for (unsigned i = 0; i < sizeof(periods); i++) {
+		size_t at = 0;
+
+		n = repeats(p, left, periods[i]);
+		if (n < RUN_MIN)
+			continue;
+		for (unsigned k = 0; k < periods[i]; k++)
+			at += (size_t)snprintf(what + at, size - at, "%s%02x",
+			    k == 0 ? "" : " ", p[k]);
+		return n;
+	}
+	for (n = 0; n < left && is_text(p[n]); n++)
+		;
+	if (text || n < TEXT_MIN)
+		return 0;
+	what[0] = '"';
+	hm_escape(what + 1, 40, p, n < 24 ? n : 24);
+	strcat(what, n > 24 ? "\".." : "\"");
+	return n;
+}
+
+/*
+ * Runs of one pattern, and text in what is no text: what somebody else wrote
+ * over it looks like that.  Files may hold them of their own.
+ */
+static void
+tell_runs(struct session *s, struct sink *sink, const struct hm_leaf *e)
+{
+	uint8_t data[HM_XBUFSIZE];
+	size_t len, texts = 0, n;
+	unsigned said = 0;
+	char what[64];
+
+	if (e->rec_type != HM_REC_DATA ||
+	    hm_record_read(s->fs, e, data, &len) != 0)
+		return;
+	for (size_t i = 0; i < len; i++)
+		texts += is_text(data[i]);
+	for (size_t i = 0; i < len && said < RUN_SAID; i += n) {
+		n = run_at(data + i, len - i, texts > len / 2, what,
+		    sizeof(what));
+		if (n == 0)
+			n = 1;
+		else if (said++ == 0)
+			sink_line(sink, "%s", "runs in it, its own or written "
+			    "over it:");
+		if (n > 1)
+			tell_run(sink, i, n, what);
+	}
+}
+
 static void
 tell(struct session *s, struct sink *sink, const struct hm_solve *r,
-    uint64_t addr)
+    uint64_t addr, const struct hm_leaf *elm)
 {
 	bool both = hm_version(s->fs) >= 7;
 	char title[120];
@@ -89,6 +179,8 @@ tell(struct session *s, struct sink *sink, const struct hm_solve *r,
 	for (size_t i = 0; i < r->n; i++)
 		sink_line(sink, "%s%s%s", both ? kind_text(r->v[i].kind) : "",
 		    both ? ": " : "", r->v[i].text);
+	if (!r->good && elm != NULL)
+		tell_runs(s, sink, elm);
 	sink_end(sink);
 }
 
@@ -108,7 +200,7 @@ crc_solve(struct session *s, const struct hm_place *p, struct sink *sink)
 	}
 	if (hm_crc_solve(s->fs, p->addr, e, &r) != 0)
 		return -1;
-	tell(s, sink, &r, p->addr);
+	tell(s, sink, &r, p->addr, e);
 	hm_solve_free(&r);
 	return 0;
 }
