@@ -647,6 +647,10 @@ no_start(struct hm_fs *fs, const struct hm_place *base, const char *s,
 		return hm_fail(fs, HM_EINVAL, 0, "the path begins nowhere, "
 		    "begin with %s", valid_addresses);
 	hm_escape(quoted, sizeof(quoted), s, len);
+	if (s[0] == '/')
+		return hm_fail(fs, HM_EINVAL, 0, "\"%s\" is a file's path, an "
+		    "address is needed: stat and stat -d tell those of a file",
+		    quoted);
 	if (base != NULL && base->type != NULL)
 		return hm_fail(fs, HM_EINVAL, 0, "\"%s\" is no field of this "
 		    "%s and no address, valid are %s", quoted,

@@ -325,6 +325,20 @@ parse_options(struct options *o, char **argv, int *ends, int *status)
 
 /* ----------------------------------------------------------------- running */
 
+/* Would a mount recover first?  From version 4 on the header alone does not
+ * tell.  What is wrong with the log is left to check. */
+static bool
+log_is_open(const struct hm_fs *fs)
+{
+	struct hm_fs *own = hm_dup(fs);
+	struct hm_fifo_state st;
+	bool open = own != NULL && hm_fifo_state(own, &st) == 0 && !st.clean;
+
+	if (own != NULL)
+		hm_close(own);
+	return open;
+}
+
 static void
 banner(struct session *s)
 {
@@ -342,10 +356,10 @@ banner(struct session *s)
 	session_note(s, "anvil %s: HAMMER version %d, \"%s\", %u volume%s; "
 	    "help lists the commands", ANVIL_VERSION, hm_version(s->fs), label,
 	    n, n == 1 ? "" : "s");
-	if (h->vol0_blockmap[HM_ZONE_UNDO].first_offset !=
-	    h->vol0_blockmap[HM_ZONE_UNDO].next_offset)
-		session_note(s, "not unmounted cleanly: recover shows it as a "
-		    "mount would leave it, recover --explain why");
+	if (log_is_open(s->fs))
+		session_note(s, "not unmounted cleanly, or still in use when "
+		    "it was copied: recover shows it as a mount would leave "
+		    "it, recover --explain why");
 }
 
 /* The start-up file: its failures and findings are told and forgotten, quit
