@@ -762,6 +762,10 @@ hm_diff_images(struct hm_fs *fs, struct hm_fs *other,
 	rc = whole_tree(&d, &d.a);
 	if (rc == 0)
 		rc = whole_tree(&d, &d.b);
+	if (rc == 0 && opts->one_pfs && opts->until == 0 &&
+	    (d.a.elms.n == 0 || d.b.elms.n == 0))
+		rc = hm_fail(fs, HM_ENOENT, 0, "there is no record of PFS %u",
+		    opts->pfs[d.a.elms.n == 0 ? 0 : 1]);
 	if (rc == 0)
 		rc = compare_records(&d);
 	/* Where things lie can be compared in copies of one file system. */

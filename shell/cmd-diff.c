@@ -273,7 +273,7 @@ const struct command cmd_compare = {
 	    "are equal that hold the same data: --pfs 1:2 is a master and its\n"
 	    "slave, in one image when no FILE is given. What the slave cannot\n"
 	    "have yet is left out with --until and its sync_end_tid (pfs).",
-	.example = "compare --pfs 0:1",
+	.example = "compare later.img",
 	.flags = CMD_PROGRESS,
 	.run = cmd_compare_run,
 };

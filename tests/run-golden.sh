@@ -94,6 +94,8 @@ if [ $# -eq 0 ]; then
 	sample=$(unpacked july19-v1)
 	mkdir -p "$tmp/ex"
 	cp -r share/examples "$tmp/ex/" 2>/dev/null
+	# what compare compares with
+	ln -s "${sample% }" "$tmp/ex/later.img"
 	while IFS='	' read -r n line; do
 		[ -n "$line" ] || { fail "example of $n: there is none"; continue; }
 		# shellcheck disable=SC2086
