@@ -329,9 +329,6 @@ contradiction(const struct hm_layer2 *e)
 			return "append_off is a multiple of 16 up to 8388608";
 		if (e->append_off == 0)
 			return "an owned big-block has append_off above 0";
-		/* Only file data are shared by deduplication. */
-		if (e->bytes_free < 0 && e->zone <= HM_ZONE_META)
-			return "bytes_free of zones 8 and 9 is at least 0";
 		return NULL;
 	default:
 		return "the zone is 0, 3, 4, 8 to 11 or 15";
@@ -345,6 +342,10 @@ entry_rules(struct hm_check *c, uint64_t where, uint64_t bb,
 	struct say s = at(where), b = at(hm_rezone(bb, HM_ZONE_RAW_BUFFER));
 	const char *why = contradiction(e);
 
+	/* Only file data are shared by deduplication; before it, E10. */
+	if (why == NULL && e->bytes_free < 0 && hm_version(c->fs) >= 5 &&
+	    (e->zone == HM_ZONE_BTREE || e->zone == HM_ZONE_META))
+		why = "bytes_free of zones 8 and 9 is at least 0";
 	if (why != NULL)
 		chk_say(c, "E12", &s, "big-block 0x%016" PRIx64 ": zone %u, "
 		    "append_off %u, bytes_free %d; %s", bb, e->zone,
