@@ -303,7 +303,7 @@ record(struct differ *d, const struct elm *a, const struct elm *b)
 		i->new = b->e;
 	rc = describe(b != NULL ? &d->b : &d->a, &one->e, i);
 	if (rc == 0 && a != NULL && b != NULL)
-		rc = words_fields(hm_type_named("leaf"), &a->e, &b->e, 0,
+		rc = words_fields(NULL, hm_type_named("leaf"), &a->e, &b->e, 0,
 		    sizeof(a->e), join, i);
 	find_path(b != NULL ? &d->b : &d->a, &one->e,
 	    one->e.delete_tid != 0 ? one->e.delete_tid - 1 :
@@ -420,8 +420,9 @@ compare_layer2(struct differ *d, struct hm_targets *t, uint64_t page)
 			continue;
 		o = item(d, HM_DIFF_BIGBLOCK, HM_DIFF_CHANGED,
 		    what.bigblock + i * HM_BIGBLOCK);
-		if (o == NULL || words_fields(type, &a[i], &b[i], 0,
-		    offsetof(struct hm_layer2, entry_crc), join, o) != 0)
+		if (o == NULL || words_fields(d->b.fs, type, &a[i],
+		    &b[i], 0, offsetof(struct hm_layer2, entry_crc), join,
+		    o) != 0)
 			rc = no_memory(d);
 	}
 	return rc;
@@ -452,7 +453,8 @@ compare_header(struct differ *d)
 		return 0;
 	i = item(d, HM_DIFF_HEADER, HM_DIFF_CHANGED,
 	    hm_addr(HM_ZONE_RAW_VOLUME, 0, 0));
-	if (i == NULL || words_fields(type, &a, &b, 0, sizeof(a), join, i) != 0)
+	if (i == NULL || words_fields(NULL, type, &a, &b, 0, sizeof(a), join,
+	    i) != 0)
 		return no_memory(d);
 	return 0;
 }

@@ -220,7 +220,8 @@ crc_right(const struct hm_fifo *f, const struct hm_fifo_rec *r)
 
 	memcpy(&stored, r->bytes + offsetof(struct hm_fifo_head, hdr_crc),
 	    sizeof(stored));
-	if (f->version >= 7 && stored == hm_fifo_crc(HM_CRC32C, r->bytes,
+	if ((f->version >= 7 || f->fs->s->any_crc) &&
+	    stored == hm_fifo_crc(HM_CRC32C, r->bytes,
 	    r->size))
 		return true;
 	return stored == hm_fifo_crc(HM_CRC32, r->bytes, r->size);

@@ -587,6 +587,7 @@ parse_condition(struct session *s, const char *text, struct condition *c)
 		if (session_places(s, path, &all) < 0)
 			return -1;
 		c->p = all.n > 0 ? all.v[0] : (struct hm_place){ 0 };
+		c->p.field = hm_field_here(s->fs, c->p.field);
 		c->cmp = ops[i].cmp;
 		hm_places_free(&all);
 		if (c->p.field == NULL || c->p.type != NULL)

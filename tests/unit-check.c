@@ -3,7 +3,8 @@
  *
  * tests/damage/NAME/patch is a genuine image and changes by field name:
  *	image NAME [N]		a sample, and how many volumes it has
- *	set PATH VALUE		a field, as `set` of the shell has it
+ *	set PATH VALUE		a field, as `set` of the shell has it; of a
+ *				range (.elms[2-9].key) each
  *	poke ADDR BYTE		one byte
  *	fill ADDR LEN BYTE	many
  *	fix ADDR		make the CRC of the structure right again
@@ -215,17 +216,16 @@ set_field(struct hm_fs *fs, const char *path, const char *value)
 {
 	struct hm_places p;
 	uint8_t item[64] = { 0 };
+	int rc;
 
 	if (hm_path(fs, NULL, path, &p) != 0)
 		return -1;
-	if (p.n != 1 || p.v[0].field == NULL ||
-	    hm_field_parse(fs, p.v[0].field, value, item) != 0 ||
-	    hm_write(fs, p.v[0].addr, item, p.v[0].field->size) != 0) {
-		hm_places_free(&p);
-		return -1;
-	}
+	rc = p.n == 0 || p.v[0].field == NULL ||
+	    hm_field_parse(fs, p.v[0].field, value, item) != 0;
+	for (size_t i = 0; i < p.n && rc == 0; i++)
+		rc = hm_write(fs, p.v[i].addr, item, p.v[0].field->size);
 	hm_places_free(&p);
-	return 0;
+	return rc != 0 ? -1 : 0;
 }
 
 static int
