@@ -592,6 +592,9 @@ int hm_address_parse(struct hm_fs *fs, const char *text, uint64_t *addr);
 /* Bytes as TSV wants strings: printable ASCII as it is, all else and the
  * backslash as \xNN.  Returns the length needed; dst may be NULL. */
 size_t hm_escape(char *dst, size_t size, const void *src, size_t len);
+/* "a" or "an", for a name of a structure or of a kind of object: an internal,
+ * an inode, an undo. */
+const char *hm_article(const char *name);
 /* The reverse: \xNN and \\ become bytes, in place of dst (>= len). */
 size_t hm_unescape(uint8_t *dst, const char *src, size_t len);
 /* 2008-07-19 07:26:00.123456 UTC; buf of 40. */

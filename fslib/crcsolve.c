@@ -573,8 +573,8 @@ load(struct solver *s, uint64_t addr, const struct hm_leaf *elm)
 	if (hm_read(s->fs, at.addr, c->p, c->len) != 0)
 		return hm_error(s->fs)->code;
 	if (!cover_of(at.type, c))
-		return hm_fail(s->fs, HM_EINVAL, addr, "a %s has no CRC of its "
-		    "own", at.type->name);
+		return hm_fail(s->fs, HM_EINVAL, addr, "%s %s has no CRC of "
+		    "its own", hm_article(at.type->name), at.type->name);
 	c->stored = get(c->p, c->crc_at, 4);
 	s->out->type = s->names = at.type;
 	s->out->addr = at.addr;

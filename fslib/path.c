@@ -522,8 +522,8 @@ no_such_field(struct hm_fs *fs, const struct hm_type *t, const char *name)
 		at += (size_t)snprintf(valid + at, sizeof(valid) - at, "%s%s",
 		    f, i + 1 < t->nfields ? ", " : "");
 	}
-	return hm_fail(fs, HM_EINVAL, 0, "a %s has no field \"%s\", it has %s",
-	    t->name, name, valid);
+	return hm_fail(fs, HM_EINVAL, 0, "%s %s has no field \"%s\", it has "
+	    "%s", hm_article(t->name), t->name, name, valid);
 }
 
 /* The field a step means; no name means the array of structures. */
@@ -540,8 +540,8 @@ step_field(struct hm_fs *fs, const struct hm_type *t, const struct step *st,
 		if (t->fields[i].scalar == HM_struct)
 			*out = &t->fields[i];
 	if (*out == NULL)
-		return hm_fail(fs, HM_EINVAL, 0, "a %s has no elements, give "
-		    "the field before the [", t->name);
+		return hm_fail(fs, HM_EINVAL, 0, "%s %s has no elements, give "
+		    "the field before the [", hm_article(t->name), t->name);
 	return HM_OK;
 }
 

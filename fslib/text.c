@@ -1,6 +1,6 @@
 /*
  * text.c - values as text that do not need the type tables: escaped bytes,
- * times, uuids; and the hash of names.
+ * times, uuids; a or an; and the hash of names.
  *
  * What always holds: nothing depends on the locale or the time zone, and no
  * byte of an image reaches a terminal unescaped.
@@ -46,6 +46,12 @@ hm_escape(char *dst, size_t size, const void *src, size_t len)
 	if (dst != NULL && size > 0)
 		dst[at] = '\0';
 	return need;
+}
+
+const char *
+hm_article(const char *name)
+{
+	return name[0] != '\0' && strchr("aeiou", name[0]) != NULL ? "an" : "a";
 }
 
 static int

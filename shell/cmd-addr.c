@@ -424,8 +424,9 @@ cmd_crc_run(struct session *s, const struct args *args, struct sink *sink)
 	else if (rc == 0 && own_crc(s, &p, data, len, &c))
 		rc = send_crc(s, sink, &p, &c);
 	else if (rc == 0)
-		rc = session_fail(s, "a %s carries no CRC of its own; that of "
-		    "a record's data is in its element", p.type->name);
+		rc = session_fail(s, "%s %s carries no CRC of its own; that "
+		    "of a record's data is in its element",
+		    hm_article(p.type->name), p.type->name);
 	free(data);
 	return rc < 0 ? -1 : 0;
 }

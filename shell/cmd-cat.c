@@ -58,13 +58,16 @@ static int
 cmd_cat_run(struct session *s, const struct args *args, struct sink *sink)
 {
 	struct hm_object o;
+	const char *kind;
 
 	for (unsigned i = 0; i < args_count(args); i++) {
 		if (object_operand(s, args, i, true, &o) < 0)
 			return -1;
-		if (!is_file(&o))
-			return session_fail(s, "%s: not a regular file but a %s",
-			    args_str(args, i), object_kind(object_type(&o)));
+		if (!is_file(&o)) {
+			kind = object_kind(object_type(&o));
+			return session_fail(s, "%s: not a regular file but "
+			    "%s %s", args_str(args, i), hm_article(kind), kind);
+		}
 		if (cat_file(s, sink, &o) < 0)
 			return -1;
 	}

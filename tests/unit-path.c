@@ -408,6 +408,8 @@ a_path_that_cannot_be_says_what_could(void **state)
 	leads_nowhere(&node, ".elms[1]x", HM_EINVAL, "no field path");
 	leads_nowhere(&node, ".elms[99999999999999999999]", HM_EINVAL,
 	    "no field path");
+	leads_nowhere(&node, ".elms[1].nope", HM_EINVAL,
+	    "an internal has no field \"nope\"");
 	leads_nowhere(&node, ".count.type", HM_EINVAL, "holds no address");
 	leads_nowhere(&node, ".parent.count", HM_EADDR, "points nowhere");
 	leads_nowhere(&node, ".elms[1].subtree_offset.count", HM_EADDR,

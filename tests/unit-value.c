@@ -478,6 +478,17 @@ bytes_are_escaped_and_come_back(void **state)
 	assert_int_equal(hm_unescape(back, "\\", 1), 1);
 }
 
+static void
+names_have_an_article(void **state)
+{
+	(void)state;
+	assert_string_equal(hm_article("internal"), "an");
+	assert_string_equal(hm_article("inode"), "an");
+	assert_string_equal(hm_article("undo"), "an");
+	assert_string_equal(hm_article("leaf"), "a");
+	assert_string_equal(hm_article(""), "a");
+}
+
 /* --------------------------------------------------------------- name keys */
 
 static void
@@ -545,6 +556,7 @@ main(void)
 		cmocka_unit_test(
 		    a_short_buffer_gets_the_start_and_the_length_needed),
 		cmocka_unit_test(bytes_are_escaped_and_come_back),
+		cmocka_unit_test(names_have_an_article),
 		cmocka_unit_test(name_keys_are_those_of_the_original_function),
 	};
 

@@ -140,8 +140,8 @@ layout_render(const char *dot, enum picture p, struct out *o, char *err)
 		agclose(g);
 	agseterrf(NULL);
 	if (rc != 0)
-		snprintf(err, 200, "graphviz could not make a %s: %.100s; with "
-		    "-T dot there is the graph itself", names[p],
+		snprintf(err, 200, "graphviz could not make the %s: %.100s; "
+		    "with -T dot there is the graph itself", names[p],
 		    complaint[0] != '\0' ? complaint : "it does not say why");
 	return rc;
 }

@@ -154,54 +154,93 @@ struct panels {
 extern const struct pane_kind *const pane_kinds[], pane_pin;
 const struct pane_kind *pane_kind_named(const char *name);
 
+enum { LEAST_W = 20, LEAST_H = 6 };	/* a smaller screen is too small */
+
 /* panels.c */
+double pn_now(void);		/* seconds */
 struct hm_fs *pn_fs(struct panels *);
+/* The pane that has the keys. */
+struct pane *pn_front(struct panels *);
+/* Nothing above the panels any more. */
+void pn_leave_over(struct panels *);
+/* One went to a place from here: other panels show it, this one does not. */
+void pn_show_others(struct pane *);
+/* Keep the cursor in the rows, and the row in the window. */
+void pane_settle(struct pane *);
+/* The cursor to a row, and the place with it. */
+void pane_move(struct pane *, int64_t to);
+/* panels-keys.c */
+void keys_begin(struct panels *);	/* the keys of the table */
+void keys_free(struct panels *);
+struct binding *key_binding(struct panels *, int key);	/* or NULL */
+void keys_help(struct panels *, struct out *);
+/* panels-lines.c */
+void pn_log(struct panels *, enum mark, const char *text);
+void pn_say(struct panels *, enum mark, const char *fmt, ...) HM_PRINTF(3, 4);
+/* Run a line as if it had been typed. */
+void pn_run(struct panels *, const char *line);
+/* Run a line into a sink; messages go to the log. */
+int pn_run_to(struct panels *, const char *line, struct sink *);
+/* panels-place.c */
 /* Stand there: from is the pane that did it (not told), follow leaves a way
  * back. */
 void pn_go(struct panels *, const struct hm_place *, const struct pane *from,
     bool follow);
 /* To what lies at an address; says so when nothing does. */
 void pn_go_addr(struct panels *, uint64_t addr, const struct pane *from);
+/* Go where the element of a leaf has its data. */
+void pn_follow_data(struct pane *, const struct hm_place *elm);
+/* After a command: what of place, time and bytes is different?  ran: it was
+ * one of the shell, which may have changed bytes. */
+void pn_look_around(struct panels *, bool ran);
 /* The structure one stands in (type NULL: plain bytes), and the field. */
 void pn_struct(const struct panels *, struct hm_place *st);
-void pn_say(struct panels *, enum mark, const char *fmt, ...) HM_PRINTF(3, 4);
-void pn_log(struct panels *, enum mark, const char *text);
-/* Run a line as if it had been typed. */
-void pn_run(struct panels *, const char *line);
-/* Run a line into a sink; messages go to the log. */
-int pn_run_to(struct panels *, const char *line, struct sink *);
-/* The bytes at an address as they were before the edits, or before the last
- * move in time: 0, or -1 when there was neither. */
-int pn_before(struct panels *, uint64_t addr, void *buf, size_t len);
-/* Keep the cursor in the rows, and the row in the window. */
-void pane_settle(struct pane *);
-double pn_now(void);		/* seconds */
-/* One went to a place from here: other panels show it, this one does not. */
-void pn_show_others(struct pane *);
-/* A command line to change a field, with its present value, begun for the
- * user.  path: how a line names it. */
-void pn_edit_field(struct panels *, const char *path, const struct hm_place *);
-/* How a command line names a structure from anywhere; false: it has no such
- * name. */
-bool pn_path_of(struct panels *, const struct hm_place *st, char *buf,
-    size_t size);
 /* The field at a byte of a structure, down to the last structure. */
 bool pn_field_at(struct panels *, const struct hm_place *st, uint64_t addr,
     struct hm_place *out);
-enum role role_of_mark(enum mark);
-/* panels-tree.c */
 /* The node and element a place belongs to; element -1: the node itself. */
 bool pn_in_node(const struct hm_place *at, uint64_t *off, int *idx);
 /* The place of an element of a leaf. */
 void pn_element(uint64_t node, unsigned idx, struct hm_place *out);
-/* Go where the element of a leaf has its data. */
-void pn_follow_data(struct pane *, const struct hm_place *elm);
-/* The child an element leads to, and a record, in the words of the outline;
- * scratch: room for two record data. */
+/* The bytes at an address as they were before the edits, or before the last
+ * move in time: 0, or -1 when there was neither. */
+int pn_before(struct panels *, uint64_t addr, void *buf, size_t len);
+/* How a command line names a structure from anywhere; false: it has no such
+ * name. */
+bool pn_path_of(struct panels *, const struct hm_place *st, char *buf,
+    size_t size);
+/* A command line to change a field, with its present value, begun for the
+ * user.  path: how a line names it. */
+void pn_edit_field(struct panels *, const char *path, const struct hm_place *);
+/* panels-draw.c, with the pens above */
+enum role role_of_mark(enum mark);
+/* panels-node.c */
+/* A key in the order of comparison, leading zeros left out. */
+void pn_put_key(struct pen *, const struct hm_base *, bool dim);
+/* A node: type, count, fill, address, what is wrong.  parent and btype (0:
+ * any): what it should have; bound: its left one, or NULL; brief: without the
+ * address. */
+void pn_put_node(struct panels *, struct pen *, uint64_t off, uint64_t parent,
+    int btype, const struct hm_base *bound, bool brief);
+/* What kind of record: changed, deleted, of which type. */
+void pn_put_kind(struct panels *, struct pen *, uint64_t node, int idx,
+    const struct hm_leaf *);
+/* What a record holds; scratch: room for two record data. */
+void pn_put_data(struct panels *, struct pen *, const struct hm_leaf *,
+    uint8_t *scratch);
+/* The child an element leads to, and a record: kind and data. */
 void pn_put_child(struct panels *, struct pen *, uint64_t node,
-    const struct hm_internal *e);
+    const struct hm_internal *);
 void pn_put_record(struct panels *, struct pen *, uint64_t node, int idx,
-    const struct hm_leaf *e, uint8_t *scratch);
+    const struct hm_leaf *, uint8_t *scratch);
+/* panels-layout.c */
+/* Arrange the panes by words: 0, or -1 with a sentence and nothing changed. */
+int layout_use(struct panels *, unsigned n, const char *const *word, char *err,
+    size_t size);
+/* The layout that suits the size of the screen, unless someone chose one. */
+void layout_default(struct panels *);
+/* No one has chosen one any more. */
+void layout_reset(struct panels *);
 /* panels-box.c */
 struct pane *pane_new(struct panels *, const char *kind, const char *arg);
 void pane_free(struct pane *);

@@ -309,198 +309,6 @@ node_of(struct pane *p, const struct spot *s)
 
 /* ----------------------------------------------------------------- drawing */
 
-/* A key in the order of comparison, leading zeros left out. */
-static void
-put_key(struct pen *pen, const struct hm_base *b, bool dim)
-{
-	char text[96];
-
-	snprintf(text, sizeof(text), "%" PRIx32 ":%" PRIx64 ":%x:%" PRIx64
-	    ":%" PRIx64, b->localization, (uint64_t)b->obj_id, b->rec_type,
-	    (uint64_t)b->key, b->create_tid);
-	pen_put(pen, dim ? ROLE_DIM : ROLE_TEXT, text);
-}
-
-static void
-put_bar(struct pen *pen, int n, int most)
-{
-	static const char *const eighth[] = {
-		" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█",
-	};
-	int level = most > 0 ? (n * 8 + most - 1) / most : 0;
-
-	pen_put(pen, ROLE_NAME, eighth[level < 0 ? 0 : level > 8 ? 8 : level]);
-}
-
-static bool
-changed(struct panels *pn, uint64_t addr, const void *now, size_t len)
-{
-	uint8_t then[HM_NODE_SIZE];
-
-	return pn_before(pn, addr, then, len) == 0 &&
-	    memcmp(then, now, len) != 0;
-}
-
-/* A node: type, count, fill, address, what is wrong; bound: its left bound. */
-static void
-put_node(struct panels *pn, struct pen *pen, uint64_t off, uint64_t parent,
-    int btype, const struct hm_base *bound, bool brief)
-{
-	struct hm_fs *fs = pn_fs(pn);
-	struct hm_node n;
-	int most;
-
-	if (hm_node_read(fs, off, &n) < 0) {
-		pen_printf(pen, ROLE_ADDR, "%016" PRIx64, off);
-		pen_printf(pen, ROLE_BAD, " cannot be read!");
-		return;
-	}
-	most = n.type == 'I' ? HM_INTERNAL_MAX : HM_LEAF_MAX;
-	pen_printf(pen, ROLE_KEY, "%c ", n.type > 0x20 && n.type < 0x7F ?
-	    n.type : '?');
-	if (!brief)
-		pen_printf(pen, ROLE_ADDR, "%016" PRIx64 " ", off);
-	put_bar(pen, hm_node_count(&n), most);
-	pen_printf(pen, ROLE_TEXT, "%2d/%d ", n.count, most);
-	if (hm_node_verdict(fs, &n, NULL) == HM_CRC_BAD)
-		pen_put(pen, ROLE_BAD, "crc! ");
-	if (n.count < 0 || n.count > most)
-		pen_put(pen, ROLE_BAD, "count! ");
-	if (btype != 0 && n.type != btype)
-		pen_put(pen, ROLE_BAD, "type! ");
-	if (hm_long(n.parent) != hm_long(parent))
-		pen_put(pen, ROLE_BAD, "parent! ");
-	if (changed(pn, off, &n, sizeof(n)))
-		pen_put(pen, ROLE_CHANGED, brief ? "~" : "~changed");
-	if (bound != NULL) {
-		pen_put(pen, ROLE_TEXT, " ");
-		put_key(pen, bound, true);
-	}
-}
-
-static void
-put_inode(struct pen *pen, const uint8_t *data)
-{
-	struct hm_inode i;
-	char when[40];
-
-	memcpy(&i, data, sizeof(i));
-	hm_time_text(i.mtime, when);
-	when[10] = '\0';
-	pen_printf(pen, ROLE_TEXT, "%04o %s %" PRIu64 " bytes", i.mode, when,
-	    i.size);
-}
-
-/* What a record holds, in a few words. */
-static void
-put_data(struct panels *pn, struct pen *pen, const struct hm_leaf *e,
-    uint8_t *data)
-{
-	struct hm_fs *fs = pn_fs(pn);
-	uint8_t *then = data + HM_XBUFSIZE;
-	size_t len = 0, want = 0;
-	enum hm_verdict crc;
-
-	if (e->data_offset == 0) {
-		if (e->data_len != 0)
-			pen_printf(pen, ROLE_DIM, "zeros +%" PRId32,
-			    e->data_len);
-		return;
-	}
-	if (hm_record_read(fs, e, data, &len) < 0) {
-		pen_put(pen, ROLE_BAD, "data cannot be read!");
-		return;
-	}
-	crc = hm_data_verdict(fs, e, data, NULL);
-	if (pn_before(pn, e->data_offset, then, len) == 0 &&
-	    memcmp(data, then, len) != 0)
-		pen_put(pen, ROLE_CHANGED, "~");
-	switch (e->rec_type) {
-	case HM_REC_INODE:
-		want = sizeof(struct hm_inode);
-		if (len >= want)
-			put_inode(pen, data);
-		break;
-	case HM_REC_DIRENTRY:
-		want = sizeof(struct hm_dirent);
-		if (len >= want)
-			pen_bytes(pen, ROLE_STRING, data + want, len - want,
-			    200);
-		break;
-	case HM_REC_DATA:
-		pen_printf(pen, ROLE_TEXT, "bytes %" PRId64 "+%" PRId32,
-		    e->key - e->data_len, e->data_len);
-		break;
-	case HM_REC_FIX:
-		pen_bytes(pen, ROLE_STRING, data, len, 200);
-		break;
-	case HM_REC_PFS:
-		want = offsetof(struct hm_pfs, snapshots);
-		if (len >= want)
-			pen_bytes(pen, ROLE_STRING, data +
-			    offsetof(struct hm_pfs, label), strnlen((char *)
-			    data + offsetof(struct hm_pfs, label), 64), 64);
-		break;
-	case HM_REC_SNAPSHOT:
-		want = offsetof(struct hm_snapshot, reserved03);
-		if (len >= want)
-			pen_bytes(pen, ROLE_STRING, data +
-			    offsetof(struct hm_snapshot, label), strnlen(
-			    (char *)data + offsetof(struct hm_snapshot,
-			    label), 64), 64);
-		break;
-	}
-	if (len < want)
-		pen_put(pen, ROLE_BAD, "data too short!");
-	if (crc == HM_CRC_BAD)
-		pen_put(pen, ROLE_BAD, " crc!");
-}
-
-static const char *
-short_name(enum hm_show show, uint64_t value, char buf[24])
-{
-	const char *name;
-	uint64_t v;
-
-	for (unsigned i = 0; (name = hm_show_name(show, i, &v)) != NULL; i++)
-		if (v == value)
-			return name;
-	snprintf(buf, 24, "0x%x", (unsigned)value);
-	return buf;
-}
-
-static const char *
-type_name(uint8_t type)
-{
-	static const char *const names[] = {
-		"", "dir", "file", "db", "fifo", "cdev", "bdev", "link", "pfs",
-		"sock",
-	};
-
-	return type < sizeof(names) / sizeof(names[0]) ? names[type] : "?";
-}
-
-/* What kind of record: changed, deleted, of which type. */
-static void
-put_kind(struct panels *pn, struct pen *pen, uint64_t node, int idx,
-    const struct hm_leaf *e)
-{
-	bool dead = e->delete_tid != 0;
-	char rec[24];
-
-	if (changed(pn, node + offsetof(struct hm_node, elms) +
-	    (unsigned)idx * sizeof(*e), e, sizeof(*e)))
-		pen_put(pen, ROLE_CHANGED, "~");
-	else
-		pen_put(pen, ROLE_TEXT, " ");
-	if (e->btype != 'R')
-		pen_printf(pen, ROLE_BAD, "btype 0x%02x! ", e->btype);
-	pen_printf(pen, dead ? ROLE_DIM : ROLE_NAME, "%-8.8s ",
-	    short_name(HM_SHOW_RECTYPE, e->rec_type, rec));
-	pen_printf(pen, dead ? ROLE_DIM : ROLE_TEXT, "%-4s %s ",
-	    type_name(e->obj_type), dead ? "d" : " ");
-}
-
 static void
 put_record(struct pane *p, struct pen *pen, uint64_t node, int idx,
     const struct hm_leaf *e, int prefix)
@@ -509,36 +317,17 @@ put_record(struct pane *p, struct pen *pen, uint64_t node, int idx,
 	struct hm_base base;
 
 	memcpy(&base, e, sizeof(base));
-	put_kind(p->pn, pen, node, idx, e);
+	pn_put_kind(p->pn, pen, node, idx, e);
 	/* What it is about comes first where the line is short. */
 	if (p->w < 110) {
-		put_data(p->pn, pen, e, t->scratch);
+		pn_put_data(p->pn, pen, e, t->scratch);
 		pen_column(pen, prefix + 40);
 	}
-	put_key(pen, &base, e->delete_tid != 0);
+	pn_put_key(pen, &base, e->delete_tid != 0);
 	if (p->w >= 110) {
 		pen_column(pen, prefix + 60);
-		put_data(p->pn, pen, e, t->scratch);
+		pn_put_data(p->pn, pen, e, t->scratch);
 	}
-}
-
-void
-pn_put_record(struct panels *pn, struct pen *pen, uint64_t node, int idx,
-    const struct hm_leaf *e, uint8_t *scratch)
-{
-	put_kind(pn, pen, node, idx, e);
-	put_data(pn, pen, e, scratch);
-}
-
-void
-pn_put_child(struct panels *pn, struct pen *pen, uint64_t node,
-    const struct hm_internal *e)
-{
-	struct hm_base bound;
-
-	memcpy(&bound, e, sizeof(bound));
-	pen_put(pen, ROLE_TEXT, " ");
-	put_node(pn, pen, e->subtree_offset, node, e->btype, &bound, true);
 }
 
 static void
@@ -559,8 +348,8 @@ tree_row(struct pane *p, int64_t row, struct pen *pen)
 			pen_put(pen, ROLE_WARN, "no element leads here: ");
 		else
 			pen_put(pen, ROLE_TEXT, "root ");
-		put_node(p->pn, pen, w->off, s.stray && n != NULL ? n->parent :
-		    0, 0, NULL, false);
+		pn_put_node(p->pn, pen, w->off, s.stray && n != NULL ?
+		    n->parent : 0, 0, NULL, false);
 		return;
 	}
 	n = s.t != NULL ? node_at(p, s.t->off) : NULL;
@@ -574,7 +363,7 @@ tree_row(struct pane *p, int64_t row, struct pen *pen)
 		pen_put(pen, ROLE_TEXT, kid_of(s.t, s.idx) != NULL ? "▾" :
 		    "▸");
 		pen_printf(pen, ROLE_DIM, "%2d ", s.idx);
-		put_node(p->pn, pen, e->subtree_offset, s.t->off, e->btype,
+		pn_put_node(p->pn, pen, e->subtree_offset, s.t->off, e->btype,
 		    &copy.elms[s.idx].base, false);
 		return;
 	}
@@ -594,20 +383,6 @@ tree_title(struct pane *p, struct pen *pen)
 }
 
 /* ------------------------------------------------------------------- moving */
-
-void
-pn_element(uint64_t off, unsigned idx, struct hm_place *out)
-{
-	const struct hm_type *node = hm_type_named("node");
-	const struct hm_field *elms = hm_field_named(node, "elms");
-
-	*out = (struct hm_place){
-		.addr = off + elms->offset + idx * elms->size,
-		.len = elms->size, .type = hm_type_named("leaf"),
-		.parent = node, .parent_addr = off, .field = elms,
-		.item = idx,
-	};
-}
 
 static bool
 place_of(struct pane *p, const struct spot *s, struct hm_place *out)
@@ -635,25 +410,6 @@ tree_moved(struct pane *p)
 
 	if (place_of(p, &s, &at))
 		pn_go(p->pn, &at, p, false);
-}
-
-bool
-pn_in_node(const struct hm_place *at, uint64_t *off, int *idx)
-{
-	uint64_t in;
-
-	if (hm_zone(at->addr) != HM_ZONE_BTREE)
-		return false;
-	*off = at->addr & ~(uint64_t)(HM_NODE_SIZE - 1);
-	in = at->addr - *off;
-	*idx = in < offsetof(struct hm_node, elms) ? -1 :
-	    (int)((in - offsetof(struct hm_node, elms)) /
-	    sizeof(struct hm_leaf));
-	if (at->type != NULL && strcmp(at->type->name, "node") == 0) {
-		*off = at->addr;
-		*idx = -1;
-	}
-	return true;
 }
 
 /* Unfold from the root down to a node, by the parent pointers: NULL when no
@@ -810,25 +566,6 @@ toggle(struct pane *p, const struct spot *s, bool only_open)
 			unfold(p, s->t, s->idx);
 		else if (!only_open)
 			fold(k);
-	}
-}
-
-void
-pn_follow_data(struct pane *p, const struct hm_place *elm)
-{
-	const struct hm_type *leaf = hm_type_named("leaf");
-	const struct hm_field *f = hm_field_named(leaf, "data_offset");
-	struct hm_place field, to;
-
-	field = (struct hm_place){
-		.addr = elm->addr + f->offset, .len = f->size, .field = f,
-		.parent = leaf, .parent_addr = elm->addr,
-	};
-	if (hm_place_follow(pn_fs(p->pn), &field, &to) < 0) {
-		pn_say(p->pn, MARK_WARN, "%s", hm_error(pn_fs(p->pn))->text);
-	} else {
-		pn_go(p->pn, &to, p, true);
-		pn_show_others(p);
 	}
 }
 

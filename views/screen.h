@@ -95,6 +95,14 @@ void screen_resize(struct screen *, int w, int h);
 char *screen_dump(const struct screen *);
 const struct cell *screen_cell(const struct screen *, int y, int x);
 
+/* One character of UTF-8, '?' for what is none; returns its bytes.  And the
+ * bytes of one, at most 4, without a NUL. */
+size_t utf8_get(const char *text, uint32_t *ch);
+size_t utf8_put(uint32_t ch, char *p);
+/* What stands for a character of the panels when there is only ASCII. */
+uint32_t ascii_for(uint32_t ch);
+/* Its columns: 0, 1 or 2. */
+int char_width(uint32_t ch);
 /* A key by name ("j", "^F", "Up", "PgDn", "F1", ..): -1 for none.  And the
  * name of a key. */
 int key_named(const char *name);
