@@ -107,8 +107,9 @@ node_crc(struct hm_check *c, const struct hm_swept *s)
 	}
 	if (s->plausible)
 		return chk_bad_node(c, s->off, s->node);
-	chk_say(c, "E15", &w, "no node lies here (type 0x%02x, count "
-	    "%d, CRC wrong); element %d of 0x%016" PRIx64 " refers to it", s->node->type, s->node->count, s->idx, s->from);
+	chk_say(c, "E15", &w, "no node lies here (type 0x%02x, count %d, CRC "
+	    "wrong); element %d of 0x%016" PRIx64 " refers to it",
+	    s->node->type, s->node->count, s->idx, s->from);
 	return 0;
 }
 

@@ -428,7 +428,12 @@ know_dir(struct hm_namer *w, unsigned pfs, uint64_t dir, uint64_t tid,
 		return;
 	memcpy(copy, path, len);
 	free(k->path);
-	*k = (struct known){ pfs, dir, tid, view, copy, len };
+	k->pfs = pfs;
+	k->dir = dir;
+	k->tid = tid;
+	k->view = view;
+	k->path = copy;
+	k->len = len;
 }
 
 /* -------------------------------------------------------------------- text */
