@@ -527,6 +527,11 @@ const struct hm_field *hm_field_covering(const struct hm_type *t,
 const struct hm_type *hm_field_sub(const struct hm_type *t,
     const struct hm_field *f, const void *p);
 
+/* The field as the version of the volume has it: bytes_free of layer 2 is
+ * unsigned before version 5 (O 4.2), all others are what they are. */
+const struct hm_field *hm_field_here(const struct hm_fs *fs,
+    const struct hm_field *f);
+
 /* The number in a scalar field (sign-extended into 64 bits). */
 uint64_t hm_field_number(const struct hm_field *f, const void *item);
 void hm_field_store(const struct hm_field *f, void *item, uint64_t number);

@@ -176,6 +176,8 @@ int chk_nomem(struct hm_check *c);
 /* Parts.  Each returns 1 when its phase is over, 0 to be called again,
  * negative on failure. */
 int chk_volumes(struct hm_check *c);
+/* The header says less than version 7, the root node has a CRC of that. */
+bool chk_version_wrong(struct hm_fs *fs);
 int chk_freemap(struct hm_check *c);	/* also loads it for the others */
 void chk_freemap_free(struct hm_check *c);
 int chk_undo(struct hm_check *c);

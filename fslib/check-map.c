@@ -116,10 +116,16 @@ header_count(struct hm_check *c)
 	if (root->vol_count != n)
 		chk_say(c, "E32", &s, "vol_count is %d, %d volumes were given",
 		    root->vol_count, n);
-	s.addr = hm_addr(HM_ZONE_RAW_VOLUME, 0, 152);
-	if (root->vol_version < 1 || root->vol_version > 7)
-		chk_say(c, "E32", &s, "vol_version is %u (valid: 1 to 7)",
-		    root->vol_version);
+}
+
+bool
+chk_version_wrong(struct hm_fs *fs)
+{
+	struct hm_node n;
+
+	return hm_version(fs) < 7 && hm_node_read(fs,
+	    hm_root(fs)->vol0_btree_root, &n) == 0 && n.crc != 0 &&
+	    n.crc == hm_node_crc(HM_CRC32C, &n);
 }
 
 /* A damaged version makes every CRC of version 7 look wrong: say so once. */
@@ -127,13 +133,15 @@ static void
 header_version(struct hm_check *c)
 {
 	struct say s = at(hm_addr(HM_ZONE_RAW_VOLUME, 0, 152));
-	struct hm_node n;
+	unsigned v = hm_root(c->fs)->vol_version;
 
-	if (hm_version(c->fs) < 7 && hm_node_read(c->fs,
-	    hm_root(c->fs)->vol0_btree_root, &n) == 0 && n.crc != 0 &&
-	    n.crc == hm_node_crc(HM_CRC32C, &n))
+	if (v < 1 || v > 7)
+		chk_say(c, "E32", &s, "vol_version is %u (valid: 1 to 7)%s", v,
+		    c->fs->s->any_crc ? "; the nodes' CRCs are those of "
+		    "version 7" : "");
+	else if (c->fs->s->any_crc)
 		chk_say(c, "E32", &s, "vol_version is %u, but the root node has "
-		    "the CRC of version 7", hm_root(c->fs)->vol_version);
+		    "the CRC of version 7", v);
 }
 
 /* Would the allocator, beginning there, assert that layer 1 has the place?  At

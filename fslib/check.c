@@ -243,6 +243,7 @@ hm_check_open(struct hm_fs *fs, const struct hm_check_opts *opts)
 	c->badcrc.item = sizeof(struct badcrc);
 	c->spans.item = sizeof(struct span);
 	c->last_pfs = -1;
+	fs->s->any_crc = chk_version_wrong(fs);
 	c->count = hm_calloc(fs, NSYMPTOMS, sizeof(*c->count));
 	if (c->count == NULL) {
 		hm_check_close(c);
@@ -256,6 +257,7 @@ hm_check_close(struct hm_check *c)
 {
 	if (c == NULL)
 		return;
+	c->fs->s->any_crc = false;
 	hm_sweep_close(c->sweep);
 	chk_records_free(c);
 	chk_overlap_free(c);

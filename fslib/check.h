@@ -131,6 +131,9 @@ struct hm_swept {
 	enum hm_crc_kind crc_kind;
 	bool plausible;		/* CRC good, or it looks like a node all the same;
 				 * below other nodes the sweep does not go */
+	bool recounted;		/* the node is shown with the count its CRC, or
+				 * the order of its elements, stands for; */
+	int count;		/* .. this is the one on the media */
 	enum hm_lookup why;	/* of NOADDR; OK: zone or alignment is wrong */
 };
 struct hm_sweep;

@@ -7,6 +7,7 @@
  *     0, so this is also the rule where the field comes first or last.
  *  2. A length of the image is checked before it is used.
  *  3. Version 7 writes crc32c and accepts both; older ones know only crc32.
+ *     Check accepts both also where the version cannot be right.
  *
  * A header or blockmap entry whose CRC field is 0 has no CRC: the formatter
  * leaves it so until the first flush (O 2.6, 2.7).  Whether a stale one is an
@@ -17,7 +18,7 @@
 
 #include <isa-l/crc.h>
 
-#include "anvil.h"
+#include "internal.h"
 
 uint32_t
 hm_crc_extend(enum hm_crc_kind kind, const void *buf, size_t len,
@@ -144,19 +145,27 @@ matched(enum hm_crc_kind with, enum hm_crc_kind *kind)
 	return HM_CRC_OK;
 }
 
+/* The other algorithm that counts, if there is one. */
+static bool
+other(const struct hm_fs *fs, enum hm_crc_kind first, enum hm_crc_kind *with)
+{
+	*with = first == HM_CRC32C ? HM_CRC32 : HM_CRC32C;
+	return first == HM_CRC32C || fs->s->any_crc;
+}
+
 /* Test len bytes at p against the CRC they keep at byte `at`. */
 static enum hm_verdict
 judge(const struct hm_fs *fs, const void *p, size_t len, size_t at,
     enum hm_crc_kind *kind)
 {
-	enum hm_crc_kind first = hm_crc_written(fs);
+	enum hm_crc_kind first = hm_crc_written(fs), with;
 	uint32_t stored;
 
 	memcpy(&stored, (const uint8_t *)p + at, sizeof(stored));
 	if (stored == cover(first, p, len, at))
 		return matched(first, kind);
-	if (first == HM_CRC32C && stored == cover(HM_CRC32, p, len, at))
-		return matched(HM_CRC32, kind);
+	if (other(fs, first, &with) && stored == cover(with, p, len, at))
+		return matched(with, kind);
 	return HM_CRC_BAD;
 }
 
@@ -220,7 +229,7 @@ enum hm_verdict
 hm_data_verdict(const struct hm_fs *fs, const struct hm_leaf *elm,
     const void *data, enum hm_crc_kind *kind)
 {
-	enum hm_crc_kind first = hm_crc_written(fs);
+	enum hm_crc_kind first = hm_crc_written(fs), with;
 
 	if (elm->data_offset == 0 || elm->data_len == 0)
 		return HM_CRC_NONE;
@@ -228,8 +237,8 @@ hm_data_verdict(const struct hm_fs *fs, const struct hm_leaf *elm,
 		return HM_CRC_BAD;
 	if (elm->data_crc == hm_data_crc(first, elm, data))
 		return matched(first, kind);
-	if (first == HM_CRC32C &&
-	    elm->data_crc == hm_data_crc(HM_CRC32, elm, data))
-		return matched(HM_CRC32, kind);
+	if (other(fs, first, &with) &&
+	    elm->data_crc == hm_data_crc(with, elm, data))
+		return matched(with, kind);
 	return HM_CRC_BAD;
 }

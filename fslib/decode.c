@@ -76,13 +76,14 @@ say_field(const struct hm_field *f, const char *prefix, unsigned item,
 }
 
 static int
-fields_at(const struct hm_type *t, const char *prefix, const uint8_t *old,
-    const uint8_t *new, unsigned from, unsigned to, words_fn *say, void *ctx)
+fields_at(const struct hm_fs *fs, const struct hm_type *t,
+    const char *prefix, const uint8_t *old, const uint8_t *new,
+    unsigned from, unsigned to, words_fn *say, void *ctx)
 {
 	int rc = 0;
 
 	for (unsigned i = 0; i < t->nfields && rc == 0; i++) {
-		const struct hm_field *f = &t->fields[i];
+		const struct hm_field *f = hm_field_here(fs, &t->fields[i]);
 		/* Text is one value, however long. */
 		unsigned size = f->scalar == HM_chr ? f->size * f->count :
 		    f->size;
@@ -102,7 +103,7 @@ fields_at(const struct hm_type *t, const char *prefix, const uint8_t *old,
 			}
 			snprintf(name, sizeof(name), "%s%s[%u].", prefix,
 			    f->name, k);
-			rc = fields_at(f->sub, name, old + at, new + at,
+			rc = fields_at(fs, f->sub, name, old + at, new + at,
 			    from > at ? from - at : 0, to - at, say, ctx);
 		}
 	}
@@ -110,10 +111,11 @@ fields_at(const struct hm_type *t, const char *prefix, const uint8_t *old,
 }
 
 int
-words_fields(const struct hm_type *t, const void *old, const void *new,
-    unsigned from, unsigned len, words_fn *say, void *ctx)
+words_fields(const struct hm_fs *fs, const struct hm_type *t,
+    const void *old, const void *new, unsigned from, unsigned len,
+    words_fn *say, void *ctx)
 {
-	return fields_at(t, "", old, new, from, from + len, say, ctx);
+	return fields_at(fs, t, "", old, new, from, from + len, say, ctx);
 }
 
 /* -------------------------------------------------------------------- nodes */
@@ -157,7 +159,7 @@ element_changed(bool leaf, int i, const union hm_elm *a, const union hm_elm *b,
 
 	if (memcmp(a, b, sizeof(*a)) == 0)
 		return 0;
-	words_fields(t, a, b, 0, t->size, join, &j);
+	words_fields(NULL, t, a, b, 0, t->size, join, &j);
 	if (leaf && a->leaf.delete_tid == 0 && b->leaf.delete_tid != 0)
 		verb = "deleted";
 	else if (leaf && a->leaf.data_offset != b->leaf.data_offset)
@@ -170,7 +172,7 @@ words_nodes(const struct hm_node *old, const struct hm_node *new,
     words_fn *say, void *ctx)
 {
 	int na = hm_node_count(old), nb = hm_node_count(new), i = 0, j = 0;
-	int rc = words_fields(hm_type_named("node"), old, new, 4,
+	int rc = words_fields(NULL, hm_type_named("node"), old, new, 4,
 	    offsetof(struct hm_node, elms) - 4, say, ctx);
 
 	/* An internal node's right boundary is compared with the rest. */
@@ -330,7 +332,7 @@ explain_struct(struct hm_fs *fs, uint64_t n, const struct hm_undone *u,
 	if (hm_time_read(fs, n + 1, e->target.addr, a, e->target.size) != 0 ||
 	    hm_time_read(fs, n, e->target.addr, b, e->target.size) != 0)
 		return add(e, "%s", hm_error(fs)->text);
-	return words_fields(type_of(e->target.kind), a, b, in, u->len,
+	return words_fields(fs, type_of(e->target.kind), a, b, in, u->len,
 	    add_line, e);
 }
 

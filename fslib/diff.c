@@ -356,7 +356,7 @@ inode_words(struct differ *d, const struct elm *a, const struct elm *b,
 	    !both_data(d, a, b, x, y, &nx, &ny) || nx != ny ||
 	    nx < sizeof(struct hm_inode))
 		return 0;
-	return words_fields(hm_type_named("inode"), x, y, 0,
+	return words_fields(d->b.fs, hm_type_named("inode"), x, y, 0,
 	    sizeof(struct hm_inode), join, i);
 }
 
@@ -369,8 +369,8 @@ record_words(struct differ *d, const struct elm *a, const struct elm *b,
 
 	if (d->by_content)
 		old.data_offset = b->e.data_offset;
-	rc = words_fields(hm_type_named("leaf"), &old, &b->e, 0, sizeof(old),
-	    join, i);
+	rc = words_fields(NULL, hm_type_named("leaf"), &old, &b->e, 0,
+	    sizeof(old), join, i);
 	return rc == 0 ? inode_words(d, a, b, i) : rc;
 }
 
@@ -504,8 +504,8 @@ compare_bigblock(struct differ *d, uint64_t bb, const struct hm_layer2 *a,
 	if (memcmp(a, b, sizeof(*a)) == 0)
 		return 0;
 	o = item(d, HM_DIFF_BIGBLOCK, HM_DIFF_CHANGED, bb);
-	return o == NULL || words_fields(hm_type_named("layer2"), a, b, 0,
-	    offsetof(struct hm_layer2, entry_crc), join, o) != 0 ?
+	return o == NULL || words_fields(d->b.fs, hm_type_named("layer2"),
+	    a, b, 0, offsetof(struct hm_layer2, entry_crc), join, o) != 0 ?
 	    no_memory(d) : 0;
 }
 
@@ -553,7 +553,8 @@ compare_header(struct differ *d)
 		return 0;
 	i = item(d, HM_DIFF_HEADER, HM_DIFF_CHANGED,
 	    hm_addr(HM_ZONE_RAW_VOLUME, 0, 0));
-	if (i == NULL || words_fields(type, &a, &b, 0, sizeof(a), join, i) != 0)
+	if (i == NULL || words_fields(NULL, type, &a, &b, 0, sizeof(a), join,
+	    i) != 0)
 		return no_memory(d);
 	return 0;
 }

@@ -220,7 +220,8 @@ crc_right(const struct hm_fifo *f, const struct hm_fifo_rec *r)
 
 	memcpy(&stored, r->bytes + offsetof(struct hm_fifo_head, hdr_crc),
 	    sizeof(stored));
-	if (f->version >= 7 && stored == hm_fifo_crc(HM_CRC32C, r->bytes,
+	if ((f->version >= 7 || f->fs->s->any_crc) &&
+	    stored == hm_fifo_crc(HM_CRC32C, r->bytes,
 	    r->size))
 		return true;
 	return stored == hm_fifo_crc(HM_CRC32, r->bytes, r->size);
@@ -534,6 +535,58 @@ find_end(struct hm_fifo *f, struct hm_fifo_state *s)
 	s->first_seq = seq + 1;
 	scan_end(f, s, wrapped(s, s->first), s->first_seq);
 	s->clean = s->end == wrapped(s, s->first);
+}
+
+/* From pos on, over records with the numbers that come next. */
+static void
+follow_numbers(struct hm_fifo *f, struct hm_fifo_state *s, uint64_t pos,
+    uint64_t left)
+{
+	struct hm_fifo_rec r;
+
+	while (left > 0) {
+		hm_fifo_at(f, pos, &r);
+		if (r.why != HM_FIFO_VALID || r.size > left ||
+		    (r.type != HM_FIFO_PAD && r.seq != s->next_seq))
+			break;
+		pos = wrapped(s, pos + r.size);
+		left -= r.size;
+		if (r.type == HM_FIFO_PAD)
+			continue;
+		s->next_seq++;
+		s->end = pos;
+	}
+}
+
+bool
+fifo_over_hole(struct hm_fifo *f, struct hm_fifo_state *s,
+    struct fifo_hole *h)
+{
+	uint64_t left = s->size - hm_fifo_distance(s, wrapped(s, s->first),
+	    s->end);
+	uint64_t pos = s->end;
+	struct hm_fifo_rec r;
+
+	*h = (struct fifo_hole){ .from = s->end };
+	while (!hm_interrupted(f->fs)) {
+		uint64_t step = HM_SECTOR - (pos - HM_FIFO_BASE) % HM_SECTOR;
+
+		if (step >= left)
+			return false;
+		pos = wrapped(s, pos + step);
+		left -= step;
+		hm_fifo_at(f, pos, &r);
+		if (r.why != HM_FIFO_VALID || r.type == HM_FIFO_PAD ||
+		    r.seq - s->next_seq > hm_fifo_distance(s, s->end, pos) /
+		    sizeof(struct hm_fifo_head))
+			continue;
+		h->to = pos;
+		h->lost = r.seq - s->next_seq;
+		s->next_seq = r.seq;
+		follow_numbers(f, s, pos, left);
+		return true;
+	}
+	return false;
 }
 
 void

@@ -7,6 +7,17 @@
 /* The state of an open FIFO; findings are the caller's business. */
 void fifo_state(struct hm_fifo *f, struct hm_fifo_state *s);
 /*
+ * Does the log go on behind s->end, over what cannot be read?  Its numbers
+ * only grow; what an earlier lap left has smaller ones, so it is never taken.
+ * Then s->end and s->next_seq are those of the piece behind the hole, and true.
+ */
+struct fifo_hole {
+	uint64_t from, to;	/* zone-3 addresses */
+	uint32_t lost;		/* numbers missing */
+};
+bool fifo_over_hole(struct hm_fifo *f, struct hm_fifo_state *s,
+    struct fifo_hole *h);
+/*
  * All records from the start of the 16 KiB buffer that holds the bytes before
  * `end` (a zone-3 address, the FIFO's start meaning its end) up to there, in
  * FIFO order: how many.  0 if they are no gap-free chain of valid ones or more

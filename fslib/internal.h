@@ -98,6 +98,8 @@ struct hm_shared {
 	struct hm_volume root;		/* of the view */
 	struct hm_volume base_root;	/* of the image: rules the FIFO */
 	int version;			/* of the view, 1..7 */
+	bool any_crc;			/* check: it cannot be right, take the
+					 * CRC of either algorithm */
 	struct overlay *overlay;
 	struct time_view *time;		/* NULL: now */
 	struct timeline *line;		/* the FIFO as far as it was indexed, or

@@ -139,6 +139,20 @@ hm_field_covering(const struct hm_type *t, unsigned byte, unsigned *item)
 	return NULL;
 }
 
+const struct hm_field *
+hm_field_here(const struct hm_fs *fs, const struct hm_field *f)
+{
+	static const struct hm_field unsigned_free = {
+		.name = "bytes_free", .scalar = HM_u32, .size = 4, .count = 1,
+		.offset = offsetof(struct hm_layer2, bytes_free),
+		.show = HM_SHOW_DEC,
+		.doc = "8388608 less every reference's round16(length)",
+	};
+
+	return fs != NULL && f != NULL && hm_version(fs) < 5 &&
+	    strcmp(f->name, unsigned_free.name) == 0 ? &unsigned_free : f;
+}
+
 /*
  * The form of an item depends on the structure only for a choice, and the only
  * structure with one is the node, whose type byte says what its elements are.

@@ -101,69 +101,19 @@ beyond(const struct hm_fifo_state *s, uint64_t p)
 	return p < HM_FIFO_BASE || p - HM_FIFO_BASE > s->size;
 }
 
-static uint64_t
-forward(const struct hm_fifo_state *s, uint64_t pos, uint64_t step)
-{
-	pos += step;
-	return pos - HM_FIFO_BASE >= s->size ? pos - s->size : pos;
-}
-
-/* From pos on, over records with the numbers that come next: where they end. */
-static uint64_t
-follow_numbers(struct recovery *r, uint64_t pos, uint64_t *left)
-{
-	struct hm_fifo_state *s = &r->s;
-	struct hm_fifo_rec u;
-
-	while (*left > 0) {
-		hm_fifo_at(r->fifo, pos, &u);
-		if (u.why != HM_FIFO_VALID || u.size > *left ||
-		    (u.type != HM_FIFO_PAD && u.seq != s->next_seq))
-			break;
-		pos = forward(s, pos, u.size);
-		*left -= u.size;
-		if (u.type == HM_FIFO_PAD)
-			continue;
-		s->next_seq++;
-		s->end = pos;
-	}
-	return pos;
-}
-
-/* Forced: the log may go on behind what cannot be read.  Its numbers only
- * grow; what an earlier lap left has smaller ones, so it is never taken. */
+/* Forced: the log may go on behind what cannot be read. */
 static int
 over_holes(struct recovery *r)
 {
-	struct hm_fifo_state *s = &r->s;
-	uint64_t left = s->size - hm_fifo_distance(s, s->first, s->end);
-	uint64_t pos = s->end;
-	struct hm_fifo_rec u;
+	struct fifo_hole h;
 	int rc = 0;
 
-	while (left > 0 && rc == 0) {
-		uint64_t step = HM_SECTOR - (pos - HM_FIFO_BASE) % HM_SECTOR;
-
-		if (hm_interrupted(r->fs))
-			return HM_EINTR;
-		if (step >= left)
-			break;
-		pos = forward(s, pos, step);
-		left -= step;
-		hm_fifo_at(r->fifo, pos, &u);
-		if (u.why != HM_FIFO_VALID || u.type == HM_FIFO_PAD ||
-		    u.seq - s->next_seq > hm_fifo_distance(s, s->end, pos) /
-		    sizeof(struct hm_fifo_head))
-			continue;
-		rc = recover_say(r, HM_RECOVER_PASS, s->end, 0, "%" PRIu64
+	while (rc == 0 && fifo_over_hole(r->fifo, &r->s, &h))
+		rc = recover_say(r, HM_RECOVER_PASS, h.from, 0, "%" PRIu64
 		    " bytes without a valid record, %" PRIu32 " numbers are "
 		    "missing; the log goes on at 0x%016" PRIx64,
-		    hm_fifo_distance(s, s->end, pos), u.seq - s->next_seq,
-		    pos);
-		s->next_seq = u.seq;
-		pos = follow_numbers(r, pos, &left);
-	}
-	return rc;
+		    hm_fifo_distance(&r->s, h.from, h.to), h.lost, h.to);
+	return rc == 0 && hm_interrupted(r->fs) ? HM_EINTR : rc;
 }
 
 static int
@@ -292,12 +242,40 @@ one(struct recovery *r, const struct hm_fifo_rec *u)
 	    u->redo_offset);
 }
 
-static int
-broken(struct recovery *r, const struct hm_fifo_rec *u, uint64_t pos)
+/* Sectors back from pos, no record ending there, to where one does again or
+ * the range begins: bytes. */
+static uint64_t
+hole_before(struct recovery *r, uint64_t pos, uint64_t left)
 {
-	hm_find(r->fs, "E1", pos, 0, -1, "no valid FIFO record ends at 0x%016"
-	    PRIx64 ", inside the range to recover: %s", pos,
-	    hm_fifo_why_text(u->why));
+	uint64_t off = pos - HM_FIFO_BASE, len = 0;
+	struct hm_fifo_rec u;
+
+	do {
+		uint64_t step;
+
+		if (off == 0)
+			off = r->s.size;
+		step = off % HM_SECTOR == 0 ? HM_SECTOR : off % HM_SECTOR;
+		off -= step;
+		len += step;
+	} while (len < left && !hm_interrupted(r->fs) &&
+	    !hm_fifo_before(r->fifo, HM_FIFO_BASE + off, &u));
+	return len < left ? len : left;
+}
+
+/* A hole is one finding and one refusal, not one a sector. */
+static int
+broken(struct recovery *r, const struct hm_fifo_rec *u, uint64_t pos,
+    uint64_t len)
+{
+	uint64_t off = pos - HM_FIFO_BASE;
+	uint64_t from = HM_FIFO_BASE + (off >= len ? off - len :
+	    off + r->s.size - len);
+
+	hm_find(r->fs, "E1", from, 0, -1, "no valid FIFO record ends at 0x%016"
+	    PRIx64 ", inside the range to recover: %s; %" PRIu64 " bytes from "
+	    "0x%016" PRIx64 " on are lost", pos, hm_fifo_why_text(u->why), len,
+	    from);
 	return recover_refuse(r, u->addr, "EIO: no valid record ends at 0x%016"
 	    PRIx64 ": %s", pos, hm_fifo_why_text(u->why));
 }
@@ -324,11 +302,10 @@ scan_back(struct recovery *r)
 				    "here, as asked; %" PRIu64 " bytes of the "
 				    "range are left", left - step);
 		} else {
-			rc = broken(r, &u, pos);
-			if (pos == HM_FIFO_BASE)
+			step = hole_before(r, pos, left);
+			rc = broken(r, &u, pos, step);
+			if (pos - HM_FIFO_BASE < step)
 				pos += r->s.size;
-			step = (pos - HM_FIFO_BASE) % HM_SECTOR;
-			step = step == 0 ? HM_SECTOR : step;
 			pos -= step;
 		}
 		left -= step < left ? step : left;

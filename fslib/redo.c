@@ -503,6 +503,7 @@ forward(struct replay *p, uint64_t ext, const struct terms *terms)
 	struct recovery *r = p->r;
 	uint64_t left = hm_fifo_distance(&r->s, ext, r->out->last), pos = ext;
 	struct hm_fifo_rec u;
+	bool hole = false;	/* said once, not for each sector */
 	int rc = 0;
 
 	while (left > 0 && rc == 0) {
@@ -510,15 +511,19 @@ forward(struct replay *p, uint64_t ext, const struct terms *terms)
 			return HM_EINTR;
 		hm_fifo_at(r->fifo, pos, &u);
 		if (u.why != HM_FIFO_VALID) {
-			rc = recover_refuse(r, pos, "EIO: REDO scan: the "
-			    "record at 0x%016" PRIx64 ": %s", pos,
-			    hm_fifo_why_text(u.why));
+			if (!hole)
+				rc = recover_refuse(r, pos, "EIO: REDO scan: "
+				    "the record at 0x%016" PRIx64 ": %s", pos,
+				    hm_fifo_why_text(u.why));
 			u.size = (uint32_t)(hm_fifo_behind(&u) - pos);
-		} else if (u.type == HM_FIFO_REDO) {
+			hole = true;
+		} else {
 			uint32_t size = u.size;
 
-			rc = replay_one(p, terms, &u);
+			if (u.type == HM_FIFO_REDO)
+				rc = replay_one(p, terms, &u);
 			u.size = size;
+			hole = false;
 		}
 		pos += u.size;
 		if (pos - HM_FIFO_BASE >= r->s.size)

@@ -173,6 +173,21 @@ same_object(const struct object *a, const struct object *b)
 	return a->pfs == b->pfs && a->obj_id == b->obj_id;
 }
 
+/* A record the walk met, by its key.  That it is not found is the tree's. */
+static int
+element_of(struct hm_fs *fs, const struct object *o, uint64_t *node, int *idx)
+{
+	int rc = hm_find_element(fs, &o->key, node, idx);
+	char why[sizeof(fs->err.text)];
+
+	if (rc != HM_ENOENT)
+		return rc;
+	snprintf(why, sizeof(why), "%s", fs->err.text);
+	return hm_fail(fs, HM_EDAMAGE, 0, "the tree holds a record that its "
+	    "key does not lead to, its bounds or its order are broken: repair "
+	    "tree first, check tree says of which node (%s)", why);
+}
+
 static int
 set_nlinks(struct hm_fs *fs, const struct object *o, uint64_t links,
     struct hm_repair_info *info)
@@ -182,7 +197,7 @@ set_nlinks(struct hm_fs *fs, const struct object *o, uint64_t links,
 	uint64_t node;
 	size_t len;
 	uint8_t buf[HM_XBUFSIZE];
-	int idx, rc = hm_find_element(fs, &o->key, &node, &idx);
+	int idx, rc = element_of(fs, o, &node, &idx);
 
 	if (rc == 0)
 		rc = hm_node_read(fs, node, &n);
@@ -248,8 +263,7 @@ hm_repair_dirents(struct hm_fs *fs, struct hm_repair_info *info)
 			if (stamp.tid == 0)
 				rc = hm_stamp_next(fs, &stamp);
 			if (rc == 0)
-				rc = hm_find_element(fs, &l.v[k].key, &node,
-				    &idx);
+				rc = element_of(fs, &l.v[k], &node, &idx);
 			if (rc == 0)
 				rc = hm_retire_element(fs, node, idx, &stamp);
 			info->entries++;

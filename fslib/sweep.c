@@ -41,6 +41,7 @@ struct job {
 	uint16_t slot[WINDOW];	/* in the window, ascending */
 	uint8_t verdict[WINDOW];
 	uint8_t kind[WINDOW];	/* enum hm_crc_kind */
+	int32_t count[WINDOW];	/* as on the media */
 	bool plausible[WINDOW], unreadable[WINDOW];
 	uint8_t *buf;		/* WINDOW nodes */
 };
@@ -265,14 +266,38 @@ looks_like_node(const struct hm_node *n)
 	return good * 4 >= count * 3;
 }
 
+static int
+capacity(const struct hm_node *n)
+{
+	return n->type == 'I' ? HM_INTERNAL_MAX :
+	    n->type == 'L' ? HM_LEAF_MAX : -1;
+}
+
+/* Is the CRC right with another count?  Then that is the count. */
+static void
+recount(struct hm_fs *fs, struct hm_node *n)
+{
+	int was = n->count, max = capacity(n);
+
+	for (int count = 0; count <= max; count++) {
+		n->count = count;
+		if (hm_node_verdict(fs, n, NULL) == HM_CRC_OK)
+			return;
+	}
+	n->count = was;
+}
+
 static void
 judge(struct hm_fs *fs, struct job *j, unsigned i)
 {
-	const struct hm_node *n = (const struct hm_node *)(const void *)
+	struct hm_node *n = (struct hm_node *)(void *)
 	    (j->buf + (size_t)j->slot[i] * HM_NODE_SIZE);
 	enum hm_crc_kind kind = HM_CRC32;
 
 	j->verdict[i] = (uint8_t)hm_node_verdict(fs, n, &kind);
+	j->count[i] = n->count;
+	if (j->verdict[i] != HM_CRC_OK)
+		recount(fs, n);
 	j->kind[i] = (uint8_t)kind;
 	j->plausible[i] = j->verdict[i] == HM_CRC_OK || looks_like_node(n);
 }
@@ -467,12 +492,33 @@ descend(struct hm_sweep *s, const struct hm_swept *n)
 	}
 }
 
+/* The count of a node that has an impossible one: as far as its elements are in
+ * order and in their bounds, or to the right boundary. */
+static int
+in_order(const struct hm_swept *s, const struct hm_node *n)
+{
+	int max = capacity(n), i;
+
+	for (i = 0; i < max; i++) {
+		const struct hm_base *b = &n->elms[i].base;
+
+		if (n->type == 'I' ? b->btype != 'I' && b->btype != 'L' :
+		    b->btype != 'R')
+			break;
+		if (hm_key_cmp(b, &s->right) >= 0 || (i > 0 &&
+		    hm_key_cmp(&n->elms[i - 1].base, b) >= 0))
+			break;
+	}
+	return i;
+}
+
 static void
 deliver(struct hm_sweep *s, struct hm_swept *out)
 {
 	struct job *j = s->cur;
 	unsigned i = s->pos++;
 	uint64_t addr = j->addr + (uint64_t)j->slot[i] * HM_NODE_SIZE;
+	struct hm_node *n;
 
 	memset(out, 0, sizeof(*out));
 	out->off = hm_rezone(addr, HM_ZONE_BTREE);
@@ -489,8 +535,13 @@ deliver(struct hm_sweep *s, struct hm_swept *out)
 	s->done++;
 	if (j->unreadable[i])
 		return;
-	out->node = (const struct hm_node *)(const void *)(j->buf +
+	n = (struct hm_node *)(void *)(j->buf +
 	    (size_t)j->slot[i] * HM_NODE_SIZE);
+	if (capacity(n) >= 0 && (n->count < 0 || n->count > capacity(n)))
+		n->count = in_order(out, n);
+	out->node = n;
+	out->count = j->count[i];
+	out->recounted = n->count != out->count;
 	out->crc = (enum hm_verdict)j->verdict[i];
 	out->crc_kind = (enum hm_crc_kind)j->kind[i];
 	out->plausible = j->plausible[i];

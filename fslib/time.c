@@ -568,10 +568,12 @@ note_gap(struct hm_fs *fs, struct timeline *t, uint64_t to, uint32_t lost,
 		return hm_fail(fs, HM_ENOMEM, 0, "out of memory");
 	t->gaps = g;
 	g[t->ngaps++] = (struct hm_gap){ t->n, to, t->pos, lost };
+	if (t->holes > 0 && in_range(t, to))
+		return 0;
 	hm_find(fs, in_range(t, to) ? "E1" : "W21", to, 0, -1, "the FIFO is "
 	    "broken before 0x%016" PRIx64 ": %s; it goes on at 0x%016" PRIx64
-	    ", %" PRIu32 " records are missing; older states are uncertain",
-	    t->pos, why, to, lost);
+	    ", %" PRIu32 " record%s missing; older states are uncertain",
+	    t->pos, why, to, lost, lost == 1 ? " is" : "s are");
 	return 0;
 }
 
@@ -702,6 +704,36 @@ walk_buffer(struct hm_fs *fs, struct timeline *t, uint64_t n)
 
 /* ------------------------------------------------------------- the timeline */
 
+/*
+ * The kernel looks for the end as far as numbers go; the log may go on behind a
+ * hole.  From an empty range it does not: what follows is of before the mount.
+ */
+static void
+find_end(struct hm_fs *fs, struct timeline *t)
+{
+	struct hm_fifo_state *s = &t->state;
+	struct fifo_hole h;
+	bool sure;
+
+	fifo_state(t->fifo, s);
+	sure = s->sure && s->clean && s->first == s->next;
+	while (s->sequenced && !sure && s->first >= HM_FIFO_BASE &&
+	    s->first - HM_FIFO_BASE <= s->size &&
+	    fifo_over_hole(t->fifo, s, &h)) {
+		hm_find(fs, "E1", h.from, 0, -1, "the FIFO is broken from "
+		    "0x%016" PRIx64 " to 0x%016" PRIx64 ", inside the range to "
+		    "recover: %" PRIu32 " record%s missing; older states are "
+		    "uncertain", h.from, h.to, h.lost,
+		    h.lost == 1 ? " is" : "s are");
+		t->holes++;
+		s->clean = false;
+	}
+	if (!s->sure && t->holes == 0)
+		hm_find(fs, s->sequenced ? "E2" : "E3", s->end, 0, -1,
+		    "the end of the FIFO is taken to be 0x%016" PRIx64 ": %s",
+		    s->end, s->why);
+}
+
 static struct timeline *
 timeline_new(struct hm_fs *fs)
 {
@@ -721,11 +753,7 @@ timeline_new(struct hm_fs *fs)
 		free(t);
 		return NULL;
 	}
-	fifo_state(t->fifo, &t->state);
-	if (!t->state.sure)
-		hm_find(fs, t->state.sequenced ? "E2" : "E3", t->state.end, 0,
-		    -1, "the end of the FIFO is taken to be 0x%016" PRIx64
-		    ": %s", t->state.end, t->state.why);
+	find_end(fs, t);
 	off = t->state.end - HM_FIFO_BASE;
 	t->limit = t->state.size -
 	    (hm_round(off, HM_BUFSIZE) - off);

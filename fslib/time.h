@@ -33,7 +33,8 @@ struct touched {
 struct timeline {
 	struct hm_fs io;	/* a handle for reading the FIFO only */
 	struct hm_fifo *fifo;
-	struct hm_fifo_state state;
+	struct hm_fifo_state state; /* its end behind the holes of the range */
+	unsigned holes;		/* that were said when it was made */
 	unsigned generation;	/* of the image when it was made, */
 	size_t staged;		/* .. of the edits, */
 	struct hm_blockmap map;	/* .. and of the pointers */

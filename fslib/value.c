@@ -988,6 +988,8 @@ hm_field_parse(struct hm_fs *fs, const struct hm_field *f, const char *text,
 {
 	size_t len;
 
+	if (*text != '-')	/* a sign is taken either way */
+		f = hm_field_here(fs, f);
 	if (f->scalar == HM_struct)
 		return refuse(fs, "%s is an array of structures, valid are its"
 		    " fields: %s[0].%s", f->name, f->name,

@@ -151,13 +151,14 @@ all_zero(const uint8_t *p, size_t len)
 /* Fields of two forms of a structure that differ, and their number.  old NULL:
  * all that are not zero. */
 static unsigned
-show_fields(struct sink *sink, const struct hm_type *t, const uint8_t *old,
-    const uint8_t *new, const char *prefix)
+show_fields(const struct hm_fs *fs, struct sink *sink,
+    const struct hm_type *t, const uint8_t *old, const uint8_t *new,
+    const char *prefix)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < t->nfields; i++) {
-		const struct hm_field *f = &t->fields[i];
+		const struct hm_field *f = hm_field_here(fs, &t->fields[i]);
 
 		for (unsigned k = 0; k < f->count; k++) {
 			size_t at = f->offset + (size_t)k * f->size;
@@ -178,7 +179,7 @@ show_fields(struct sink *sink, const struct hm_type *t, const uint8_t *old,
 				    hm_field_sub(t, f, new);
 
 				strcat(name, ".");
-				n += show_fields(sink, sub != NULL ? sub :
+				n += show_fields(fs, sink, sub != NULL ? sub :
 				    f->sub, old != NULL ? old + at : NULL,
 				    new + at, name);
 				continue;
@@ -208,15 +209,15 @@ same_key(const struct hm_node *n, const union hm_elm *e)
 
 /* Elements come and go and move: they are compared by key. */
 static void
-show_node(struct sink *sink, const struct hm_node *old,
-    const struct hm_node *new)
+show_node(const struct hm_fs *fs, struct sink *sink,
+    const struct hm_node *old, const struct hm_node *new)
 {
 	const struct hm_type *t = hm_type_named("node");
 	struct hm_type head = *t;
 	char name[40], key[80];
 
 	head.nfields--;		/* elms is the last field */
-	show_fields(sink, &head, (const void *)old, (const void *)new, "");
+	show_fields(fs, sink, &head, (const void *)old, (const void *)new, "");
 	for (int i = 0; i < hm_node_count(old); i++)
 		if (same_key(new, &old->elms[i]) < 0)
 			sink_text(sink, "removed", MARK_REMOVED, "elms[%d] %s",
@@ -231,8 +232,8 @@ show_node(struct sink *sink, const struct hm_node *old,
 			continue;
 		}
 		snprintf(name, sizeof(name), "elms[%d].", i);
-		show_fields(sink, hm_field_sub(t, &t->fields[t->nfields - 1],
-		    new), (const void *)&old->elms[was], (const void *)e, name);
+		show_fields(fs, sink, hm_field_sub(t,
+		    &t->fields[t->nfields - 1], new), (const void *)&old->elms[was], (const void *)e, name);
 	}
 }
 
@@ -311,7 +312,7 @@ show_record(struct session *s, struct sink *sink, const struct owner *o,
 		memset(old + len, 0, t->size - len);
 		memset(new + len, 0, t->size - len);
 	}
-	show_fields(sink, t, fresh ? NULL : old, new, "");
+	show_fields(s->fs, sink, t, fresh ? NULL : old, new, "");
 	if (o->e.rec_type == HM_REC_DIRENTRY && len > t->size)
 		show_name(sink, o, t->size, old, new, fresh);
 }
@@ -379,9 +380,9 @@ change_at(struct session *s, struct sink *sink, struct owners *owners,
 	if (owner != NULL && p.type != NULL) {
 		show_record(s, sink, owner, old, new);
 	} else if (p.type != NULL && strcmp(p.type->name, "node") == 0) {
-		show_node(sink, (const void *)old, (const void *)new);
+		show_node(s->fs, sink, (const void *)old, (const void *)new);
 	} else if (p.type != NULL) {
-		show_fields(sink, p.type, old, new, "");
+		show_fields(s->fs, sink, p.type, old, new, "");
 	} else {
 		if (owner != NULL)
 			sink_text(sink, "record", MARK_NONE, "%s, byte %"

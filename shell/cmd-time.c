@@ -100,11 +100,35 @@ back_text(const struct hm_time *at, char *buf, size_t size)
 	return buf;
 }
 
+/* What the gaps between here and now mean for the state shown. */
+static const char *
+lost_text(struct session *s, const struct hm_time *at, char *buf, size_t size)
+{
+	const struct hm_gap *g;
+	uint64_t lost = 0, gaps = 0, where = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; (g = hm_time_gap(s->fs, i)) != NULL &&
+	    g->taken < at->taken; i++) {
+		lost += g->lost;
+		where = g->from;
+		gaps++;
+	}
+	if (gaps == 0)
+		return buf;
+	snprintf(buf, size, "; uncertain: behind %s at 0x%016"
+	    PRIx64 ", %" PRIu64 " record%s lost and what %s changed is not "
+	    "taken back", gaps == 1 ? "a gap of the FIFO" :
+	    "gaps of the FIFO, the oldest", where, lost,
+	    lost == 1 ? " is" : "s are", lost == 1 ? "it" : "they");
+	return buf;
+}
+
 static int
 say_where(struct session *s, struct sink *sink)
 {
 	struct hm_time at;
-	char text[100];
+	char text[100], lost[160];
 
 	if (hm_time_get(s->fs, &at) < 0)
 		return -1;
@@ -112,7 +136,7 @@ say_where(struct session *s, struct sink *sink)
 	    PRIx64 ": %s%s%s%s", at.addr, back_text(&at, text, sizeof(text)),
 	    at.taken > 0 && !at.border ? ", in the middle of a cycle" : "",
 	    at.oldest ? ", as far as the FIFO reaches" : "",
-	    at.uncertain ? "; uncertain: behind a gap in the FIFO" : "");
+	    lost_text(s, &at, lost, sizeof(lost)));
 	return 0;
 }
 
@@ -143,15 +167,32 @@ when_explain(struct session *s, struct sink *sink, struct hm_targets *t,
 
 /* --------------------------------------------------------------------- time */
 
+/* The end by the kernel's search, and the log's when a hole divides them. */
+static void
+show_end(struct sink *sink, const struct hm_fifo_state *f, uint64_t end)
+{
+	if (end != f->end)
+		sink_text(sink, "end", MARK_WARN, "0x%016" PRIx64 ", behind a "
+		    "gap at 0x%016" PRIx64 ", where a mount would %s", end,
+		    f->end, f->sure ? "take it to be" : "fail");
+	else
+		sink_text(sink, "end", f->sure ? MARK_NONE : MARK_WARN,
+		    "0x%016" PRIx64 "%s%s", f->end, f->clean ?
+		    ", the range to recover is empty" :
+		    ", there is a range to recover",
+		    f->sure ? "" : "; uncertain");
+}
+
 static int
 show_time(struct session *s, struct sink *sink)
 {
 	const struct hm_gap *g;
 	struct hm_fifo_state f;
-	struct hm_time at;
+	struct hm_time at, now;
 	char text[100];
 
-	if (hm_time_get(s->fs, &at) < 0 || hm_fifo_state(s->fs, &f) < 0)
+	if (hm_time_get(s->fs, &at) < 0 || hm_fifo_state(s->fs, &f) < 0 ||
+	    hm_time_about(s->fs, 0, &now) < 0)
 		return -1;
 	sink_begin(sink, "time", back_text(&at, text, sizeof(text)), 0,
 	    at.uncertain ? MARK_WARN : MARK_NONE);
@@ -161,9 +202,7 @@ show_time(struct session *s, struct sink *sink)
 	sink_text(sink, "records", MARK_NONE, "%" PRIu64, at.taken);
 	sink_text(sink, "cycles", MARK_NONE, "%" PRIu64 "%s", at.cycle,
 	    at.border ? "" : " and a part of one");
-	sink_text(sink, "end", f.sure ? MARK_NONE : MARK_WARN, "0x%016" PRIx64
-	    "%s%s", f.end, f.clean ? ", the range to recover is empty" :
-	    ", there is a range to recover", f.sure ? "" : "; uncertain");
+	show_end(sink, &f, now.addr);
 	sink_text(sink, "first", MARK_NONE, "0x%016" PRIx64, f.first);
 	sink_text(sink, "next", MARK_NONE, "0x%016" PRIx64, f.next);
 	if (at.complete)
@@ -175,7 +214,8 @@ show_time(struct session *s, struct sink *sink)
 	for (size_t i = 0; (g = hm_time_gap(s->fs, i)) != NULL; i++)
 		sink_text(sink, "gap", MARK_WARN, "behind %" PRIu64
 		    " records: 0x%016" PRIx64 " to 0x%016" PRIx64 ", %" PRIu32
-		    " records lost", g->taken, g->from, g->to, g->lost);
+		    " record%s lost", g->taken, g->from, g->to, g->lost,
+		    g->lost == 1 ? "" : "s");
 	if (at.taken > 0)
 		sink_text(sink, "note", MARK_DIM, "next_tid, vol_crc, atimes "
 		    "and file data do not come back");
@@ -547,6 +587,7 @@ parse_condition(struct session *s, const char *text, struct condition *c)
 		if (session_places(s, path, &all) < 0)
 			return -1;
 		c->p = all.n > 0 ? all.v[0] : (struct hm_place){ 0 };
+		c->p.field = hm_field_here(s->fs, c->p.field);
 		c->cmp = ops[i].cmp;
 		hm_places_free(&all);
 		if (c->p.field == NULL || c->p.type != NULL)

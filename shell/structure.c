@@ -260,7 +260,8 @@ struct_fields(struct session *s, struct sink *sink, const struct hm_type *t,
 			array_field(sink, f, data + f->offset,
 			    len - f->offset, raw);
 		else
-			one_field(sink, f, data + f->offset, f->name, raw,
+			one_field(sink, hm_field_here(s->fs, f),
+			    data + f->offset, f->name, raw,
 			    crc ? note : NULL, bad ? MARK_BAD : MARK_NONE);
 		if (bad && strcmp(f->name, "vol_crc") != 0)
 			s->damage = true;
@@ -381,7 +382,8 @@ print_field(struct session *s, struct sink *sink, const struct hm_place *p,
 		snprintf(name, sizeof(name), "%s[%u]", p->field->name, p->item);
 	else
 		snprintf(name, sizeof(name), "%s", p->field->name);
-	one_field(sink, p->field, data, name, raw, NULL, MARK_NONE);
+	one_field(sink, hm_field_here(s->fs, p->field), data, name, raw, NULL,
+	    MARK_NONE);
 	if (within)
 		sink_end(sink);
 }

@@ -89,6 +89,15 @@ steps() {
 
 # ------------------------------------------------------------------- recovery
 
+# plain TABLE: its file, decompressed when the tree has it so
+plain() {
+	if [ ! -e "$1" ] && [ -e "$1.zst" ]; then
+		zstd -q -d -f "$1.zst" -o "$w/${1##*/}.plain"
+		echo "$w/${1##*/}.plain"
+	else
+		echo "$1"
+	fi
+}
 # sums TABLE: read the files named in it
 sums() {
 	mkdir "$w/sums"
@@ -119,22 +128,24 @@ crash() {
 	done
 	echo "files > $w/files.tsv" >> "$w/lines"
 	echo "files $w/files.tsv $dir/files-readonly.tsv" >> "$w/pairs"
-	sums "$dir/sums-readonly.tsv"
+	table=$(plain "$dir/sums-readonly.tsv")
+	sums "$table"
 	run "$1"
-	take_sums "$dir/sums-readonly.tsv"
+	take_sums "$table"
 	judge "$1 recover"
 	rm -rf "$w"
 	[ "${1#crash-v[123]}" = "$1" ] || return 0
 	# Times of replayed files are arbitrary.
 	mkdir "$w"
-	cut -f 1-8,11 "$dir/files.tsv" > "$w/truth"
+	cut -f 1-8,11 "$(plain "$dir/files.tsv")" > "$w/truth"
 	{ echo "recover --redo > $w/said"
 	  echo "files cols=path,type,obj_id,mode,nlink,uid,gid,size,target" \
 	    "> $w/files.tsv"; } > "$w/lines"
 	echo "files $w/files.tsv $w/truth" > "$w/pairs"
-	sums "$dir/sums.tsv"
+	table=$(plain "$dir/sums.tsv")
+	sums "$table"
 	run "$1"
-	take_sums "$dir/sums.tsv"
+	take_sums "$table"
 	judge "$1 recover --redo"
 	rm -rf "$w"
 }

@@ -3,10 +3,13 @@
  *
  * tests/damage/NAME/patch is a genuine image and changes by field name:
  *	image NAME [N]		a sample, and how many volumes it has
- *	set PATH VALUE		a field, as `set` of the shell has it
+ *	set PATH VALUE		a field, as `set` of the shell has it; of a
+ *				range (.elms[2-9].key) each
  *	poke ADDR BYTE		one byte
  *	fill ADDR LEN BYTE	many
  *	fix ADDR		make the CRC of the structure right again
+ *	aim ADDR ADDR		UNDO records from the first place of the FIFO
+ *				to the second restore layer 2, entry by entry
  *	expect ID [ADDR]	the finding it is about
  *	says WORDS		that it has in its sentence
  *	also ID...		what the same damage causes besides
@@ -215,17 +218,16 @@ set_field(struct hm_fs *fs, const char *path, const char *value)
 {
 	struct hm_places p;
 	uint8_t item[64] = { 0 };
+	int rc;
 
 	if (hm_path(fs, NULL, path, &p) != 0)
 		return -1;
-	if (p.n != 1 || p.v[0].field == NULL ||
-	    hm_field_parse(fs, p.v[0].field, value, item) != 0 ||
-	    hm_write(fs, p.v[0].addr, item, p.v[0].field->size) != 0) {
-		hm_places_free(&p);
-		return -1;
-	}
+	rc = p.n == 0 || p.v[0].field == NULL ||
+	    hm_field_parse(fs, p.v[0].field, value, item) != 0;
+	for (size_t i = 0; i < p.n && rc == 0; i++)
+		rc = hm_write(fs, p.v[i].addr, item, p.v[0].field->size);
 	hm_places_free(&p);
-	return 0;
+	return rc != 0 ? -1 : 0;
 }
 
 static int
@@ -273,6 +275,35 @@ fill(struct hm_fs *fs, uint64_t addr, uint64_t len, int byte)
 	return 0;
 }
 
+/* The targets only: who reads the log does not care what bytes they get. */
+static int
+aim(struct hm_fs *fs, uint64_t from, uint64_t to)
+{
+	uint64_t target = UINT64_C(0x2000000000800000);
+	struct hm_fifo *f = hm_fifo_open(fs);
+	struct hm_fifo_rec r;
+	uint8_t buf[HM_BUFSIZE];
+	struct hm_undo *u = (void *)buf;
+	int rc = 0;
+
+	if (f == NULL)
+		return -1;
+	for (uint64_t at = from; at < to && rc == 0; at = hm_fifo_behind(&r)) {
+		hm_fifo_at(f, at, &r);
+		if (r.why != HM_FIFO_VALID || r.type != HM_FIFO_UNDO)
+			continue;
+		memcpy(buf, r.bytes, r.size);
+		u->undo_offset = target;
+		target += HM_BUFSIZE;
+		if (target >= UINT64_C(0x2000000000f00000))
+			target = UINT64_C(0x2000000000800000);
+		u->hdr_crc = hm_fifo_crc(hm_crc_written(fs), buf, r.size);
+		rc = hm_write(fs, at, buf, r.size);
+	}
+	hm_fifo_close(f);
+	return rc;
+}
+
 struct damage {
 	struct hm_fs *fs;
 	char image[64];
@@ -302,6 +333,8 @@ one_line(struct damage *d, const char *name, const char *line)
 		    atoi(c));
 	else if (strcmp(verb, "fix") == 0)
 		rc = fix(d->fs, strtoull(a, NULL, 0));
+	else if (strcmp(verb, "aim") == 0)
+		rc = aim(d->fs, strtoull(a, NULL, 0), strtoull(b, NULL, 0));
 	else if (strcmp(verb, "expect") == 0) {
 		snprintf(d->expect, sizeof(d->expect), "%.7s", a);
 		d->at = strtoull(b, NULL, 0);

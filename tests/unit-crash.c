@@ -49,6 +49,32 @@ struct disk {
 	long fail_fsync;	/* this fsync fails, -1: none */
 };
 
+/* The scratch files there are.  A test that fails leaves in the middle: at the
+ * end of the program they go. */
+static char scraps[32][64];
+
+static void
+sweep_up(void)
+{
+	for (size_t i = 0; i < sizeof(scraps) / sizeof(scraps[0]); i++)
+		if (scraps[i][0] != '\0')
+			unlink(scraps[i]);
+}
+
+/* One file less, or one more; NULL: none. */
+static void
+remember(const char *gone, const char *made)
+{
+	for (size_t i = 0; i < sizeof(scraps) / sizeof(scraps[0]); i++) {
+		if (gone != NULL && strcmp(scraps[i], gone) == 0)
+			scraps[i][0] = '\0';
+		if (made != NULL && scraps[i][0] == '\0') {
+			snprintf(scraps[i], sizeof(scraps[i]), "%s", made);
+			return;
+		}
+	}
+}
+
 static void
 scratch(struct disk *d, const char *image)
 {
@@ -79,6 +105,7 @@ scratch(struct disk *d, const char *image)
 		    dir != NULL ? dir : "/tmp");
 		d->fd[v] = mkstemp(d->path[v]);
 		assert_true(d->fd[v] >= 0);
+		remember(NULL, d->path[v]);
 		assert_int_equal(ftruncate(d->fd[v], (off_t)size), 0);
 		for (uint64_t at = 0; at < size; at += sizeof(buf)) {
 			size_t n = size - at < sizeof(buf) ?
@@ -98,6 +125,7 @@ scrap(struct disk *d)
 {
 	for (unsigned v = 0; v < d->nvol; v++) {
 		unlink(d->path[v]);
+		remember(d->path[v], NULL);
 		close(d->fd[v]);
 	}
 	free(d->log);
@@ -1053,5 +1081,6 @@ main(void)
 		cmocka_unit_test(an_unclean_fifo_without_recovery_is_refused),
 	};
 
+	atexit(sweep_up);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

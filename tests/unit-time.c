@@ -287,6 +287,44 @@ a_torn_sector_is_a_gap_and_the_log_goes_on_behind_it(void **unused)
 	close_it(fs);
 }
 
+/* `bytes` lost in the range to recover: the log goes on, older states are
+ * uncertain, and the hole is one finding, in time and in a forced recovery. */
+static void
+lose(size_t bytes, unsigned lost)
+{
+	static const uint8_t zeros[HM_BUFSIZE];
+	struct hm_recover_opts o = { .force = true, .dry = true };
+	static struct log l;
+	struct hm_fs *fs = make(&l, 7, 16 * HM_BUFSIZE);
+	uint64_t hole = Z(3, l.end - 9 * HM_SECTOR);
+	struct hm_recovery r;
+	struct hm_time at;
+
+	hm_write(fs, hole, zeros, bytes);
+	assert_int_equal(hm_time_about(fs, 0, &at), 0);
+	assert_int_equal(at.addr, Z(3, l.end));
+	assert_int_equal(at.seq, l.seq + RECORDS);
+	assert_int_equal(hm_time_about(fs, 9 - lost, &at), 0);
+	assert_false(at.uncertain);
+	assert_int_equal(hm_time_about(fs, 10 - lost, &at), 0);
+	assert_true(at.uncertain);
+	assert_int_equal(at.seq, l.seq + RECORDS - 10);
+	assert_int_equal(hm_findings_seen(fs), 1);
+	assert_int_equal(hm_recover(fs, &o, &r), 0);
+	assert_int_equal(r.undone, 10 - lost);
+	assert_int_equal(hm_findings_seen(fs), 1);
+	hm_recovery_free(&r);
+	close_it(fs);
+}
+
+static void
+behind_a_hole_in_the_range_the_log_goes_on(void **unused)
+{
+	(void)unused;
+	lose(HM_SECTOR, 1);
+	lose(8 * HM_SECTOR, 8);
+}
+
 static void
 staged_edits_keep_the_session_from_moving(void **unused)
 {
@@ -477,6 +515,7 @@ main(void)
 		cmocka_unit_test(a_refused_recovery_changes_nothing),
 		cmocka_unit_test(
 		    a_torn_sector_is_a_gap_and_the_log_goes_on_behind_it),
+		cmocka_unit_test(behind_a_hole_in_the_range_the_log_goes_on),
 		cmocka_unit_test(staged_edits_keep_the_session_from_moving),
 		cmocka_unit_test(hostile_records_neither_crash_nor_hang),
 		cmocka_unit_test(hostile_headers_neither_crash_nor_hang),

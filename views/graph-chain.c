@@ -331,6 +331,9 @@ graph_undo(struct hm_fs *fs, uint64_t k, const struct graph_opts *opts)
 		    " before, %016" PRIx64 " after", c.tid_before, c.tid_after);
 	if (c.open)
 		diagram_note(d, "it was not finished");
+	if (c.uncertain)
+		diagram_note(d, "uncertain: records between its beginning and "
+		    "now are lost");
 	r.d = d;
 	r.n = diagram_node(d, DG_UNDO, c.first, NULL, "records %016" PRIx64
 	    " to %016" PRIx64, c.first, c.end);

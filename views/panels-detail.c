@@ -255,8 +255,9 @@ plain_row(struct pane *p, int64_t i, struct pen *pen)
 		bool other = l2.zone != hm_zone(addr);
 
 		pen_printf(pen, other ? ROLE_BAD : ROLE_TEXT,
-		    "big-block of zone %u%s, %" PRId32 " of %d bytes free",
-		    l2.zone, other ? "!" : "", l2.bytes_free, HM_BIGBLOCK);
+		    "big-block of zone %u%s, %" PRId64 " of %d bytes free",
+		    l2.zone, other ? "!" : "", hm_bytes_free(fs, &l2),
+		    HM_BIGBLOCK);
 	}
 }
 
@@ -305,7 +306,8 @@ put_value(struct pane *p, struct pen *pen, const struct part *pt,
 			put_blockmap(pen, item);
 		return;
 	}
-	hm_field_format(l->f, item, true, text, sizeof(text));
+	hm_field_format(hm_field_here(pn_fs(p->pn), l->f), item, true, text,
+	    sizeof(text));
 	if (l->f->show == HM_SHOW_ADDR)
 		role = ROLE_ADDR;
 	else if (l->f->show == HM_SHOW_TEXT)

@@ -57,7 +57,7 @@ load(struct pane *p)
 	m->record = m->last = 0;
 	m->why[0] = '\0';
 	while (fm != NULL && (rc = hm_freemap_next(fm, &bb, &e)) == 1) {
-		int32_t used = HM_BIGBLOCK - e.bytes_free;
+		int64_t used = HM_BIGBLOCK - hm_bytes_free(fs, &e);
 
 		if (e.zone == HM_ZONE_UNAVAIL)
 			continue;

@@ -314,7 +314,8 @@ pn_edit_field(struct panels *pn, const char *path, const struct hm_place *at)
 		pn_say(pn, MARK_WARN, "the field cannot be read");
 		return;
 	}
-	hm_field_format(f, item, false, value, sizeof(value));
+	hm_field_format(hm_field_here(pn_fs(pn), f), item, false, value,
+	    sizeof(value));
 	if (f->count > 1 && f->scalar != HM_chr)
 		snprintf(index, sizeof(index), "[%u]", at->item);
 	quote = value[0] == '\0' || strpbrk(value, " \t#|><\"\\") != NULL ?
